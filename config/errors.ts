@@ -1,0 +1,25 @@
+/** A user's mistake: its message is all they need to see, one problem a line, never a stack trace. */
+export class UserError extends Error {
+  override readonly name = "UserError";
+  readonly problems: readonly string[];
+
+  /** @param problems one line each: where, what was found, what to do */
+  constructor(problems: readonly string[]) {
+    super(problems.join("\n"));
+    this.problems = problems;
+  }
+}
+
+/**
+ * Runs a program's main function; a UserError becomes its lines on stderr and exit code 1.
+ * Anything else is a bug of ours and keeps its stack trace.
+ */
+export async function exitOnUserError(main: () => Promise<void>): Promise<void> {
+  try {
+    await main();
+  } catch (error) {
+    if (!(error instanceof UserError)) throw error;
+    for (const problem of error.problems) console.error(`error: ${problem}`);
+    process.exitCode = 1;
+  }
+}
