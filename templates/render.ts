@@ -1,0 +1,28 @@
+import { readFileSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
+import Handlebars from "handlebars";
+import { quoteHcl } from "./quote-hcl.ts";
+import { quoteYaml } from "./quote-yaml.ts";
+
+const DIRECTORY = dirname(fileURLToPath(import.meta.url));
+
+/** The files in templates/, by their names without `.hbs`. */
+export type TemplateName = "mlflow.nomad.hcl" | "playbook.yml" | "inventory.yml" | "volumes.hcl";
+
+// An instance of our own: helpers of other users of Handlebars don't reach our templates.
+const handlebars = Handlebars.create();
+handlebars.registerHelper("hcl", quoteHcl);
+handlebars.registerHelper("yaml", quoteYaml);
+
+/**
+ * Renders a template. Nothing is escaped for HTML; every text of a user goes through the helper of
+ * the language it lands in: `{{hcl x}}` or `{{yaml x}}`.
+ *
+ * @param name the template
+ * @param data what it reads; a name it reads and that is missing throws
+ */
+export function render(name: TemplateName, data: object): string {
+  const source = readFileSync(join(DIRECTORY, `${name}.hbs`), "utf8");
+  return handlebars.compile(source, { noEscape: true, strict: true })(data);
+}
