@@ -1,0 +1,14 @@
+/** The cdktf app: homelab.config.ts in, the stack "mlflow" out. */
+import { App } from "cdktf";
+import { exitOnUserError } from "./config/errors.ts";
+import { loadConfig, ROOT } from "./config/load.ts";
+import { preflight } from "./preflight/preflight.ts";
+import { MlflowStack } from "./stacks/mlflow-stack.ts";
+
+await exitOnUserError(async () => {
+  const { config, version } = await loadConfig();
+  await preflight(config);
+  const app = new App();
+  new MlflowStack(app, "mlflow", { config, version, root: ROOT });
+  app.synth();
+});

@@ -1,0 +1,151 @@
+import { join } from "node:path";
+import { DockerProvider } from "@cdktf/provider-docker/lib/provider/index.js";
+import { NomadProvider } from "@cdktf/provider-nomad/lib/provider/index.js";
+import { LocalBackend, TerraformOutput, TerraformStack } from "cdktf";
+import type { Construct } from "constructs";
+import type { HomelabConfig } from "../config/schema.ts";
+import { DeploymentCheck } from "../constructs/deployment-check.ts";
+import { escapeTerraform } from "../constructs/escape-terraform.ts";
+import { JobClaim } from "../constructs/job-claim.ts";
+import { MlflowJob } from "../constructs/mlflow-job.ts";
+import { NomadVolumes } from "../constructs/nomad-volumes.ts";
+import { registryLogin } from "../constructs/registry-login.ts";
+import { ServerImage } from "../constructs/server-image.ts";
+import { NomadApi, type NomadTarget } from "../nomad/api.ts";
+import { mlflowVersion } from "./mlflow-version.ts";
+import { serverEnvironment } from "./server-environment.ts";
+
+export interface MlflowStackProps {
+  readonly config: HomelabConfig;
+  /** The image's version: what version.txt says. */
+  readonly version: string;
+  /** Absolute path of the repository. */
+  readonly root: string;
+}
+
+/** The whole deployment as one graph: claim, then image and volumes side by side, job, check. */
+export class MlflowStack extends TerraformStack {
+  constructor(scope: Construct, id: string, { config, version, root }: MlflowStackProps) {
+    super(scope, id);
+    new LocalBackend(this, { path: join(root, config.state.path) });
+    const target: NomadTarget = {
+      address: config.nomad.address,
+      region: config.nomad.region,
+      namespace: config.nomad.namespace || process.env.NOMAD_NAMESPACE || "default",
+    };
+    const url = config.url ?? `http://${config.hostname}`;
+    const { backendStore, artifacts } = config.volumes;
+
+    const claim = new JobClaim(this, "job-claim", {
+      root,
+      nomad: target,
+      job: config.job.name,
+      adopt: config.job.adopt,
+    });
+
+    const image = new ServerImage(this, "server-image", {
+      provider: this.docker(config),
+      registry: config.registry.address,
+      repository: config.image.name,
+      version,
+      context: join(root, "image"),
+      baseImage: config.image.baseImage,
+      uid: config.image.uid,
+      gid: config.image.gid,
+      caBundle: config.image.caBundle,
+      dependsOn: [claim.resource],
+    });
+
+    const volumes = new NomadVolumes(this, "nomad-volumes", {
+      root,
+      job: config.job.name,
+      volumes: [backendStore, artifacts],
+      uid: config.image.uid,
+      gid: config.image.gid,
+      clients: config.clients,
+      nomadClient: config.nomadClient,
+      run: config.ansible.run,
+      dependsOn: [claim.resource],
+    });
+
+    const job = new MlflowJob(this, "mlflow-job", {
+      provider: this.nomad(target),
+      name: config.job.name,
+      region: target.region,
+      namespace: target.namespace,
+      datacenters: config.nomad.datacenters,
+      priority: config.job.priority,
+      constraints: config.job.constraints,
+      image: image.reference,
+      staticPort: config.job.port,
+      volumes: [
+        { name: backendStore.name, destination: "/mnt/backend_store" },
+        { name: artifacts.name, destination: "/mnt/artifacts" },
+      ],
+      service: {
+        name: config.service.name,
+        provider: config.service.provider,
+        tags: [...traefikTags(config), ...config.service.tags],
+      },
+      env: serverEnvironment(config, url),
+      cpu: config.resources.cpu,
+      memory: config.resources.memory,
+      killTimeout: config.job.killTimeout,
+      healthyDeadline: config.job.healthyDeadline,
+      dependsOn: volumes.resource ? [volumes.resource] : [],
+    });
+
+    new DeploymentCheck(this, "deployment-check", {
+      root,
+      spec: {
+        nomad: target,
+        job: config.job.name,
+        url,
+        through: config.check.through,
+        mlflowVersion: mlflowVersion(root),
+        // Nomad gives up by itself at the job's progress deadline, and says why.
+        deadline: config.job.healthyDeadline + 360,
+      },
+      image: image.reference,
+      after: [job.resource],
+    });
+
+    const address = new NomadApi(target).address;
+    this.output("url", url);
+    this.output("tracking_uri", url);
+    this.output("image", image.reference);
+    this.output("version", mlflowVersion(root));
+    if (!volumes.resource) this.output("playbook_command", escapeTerraform(volumes.command));
+    this.output("nomad_job_url", `${address}/ui/jobs/${config.job.name}@${target.namespace}`);
+  }
+
+  private docker(config: HomelabConfig): DockerProvider {
+    const login = registryLogin(config.registry.address);
+    return new DockerProvider(this, "docker", {
+      host: config.docker.host,
+      registryAuth: [
+        {
+          address: `${config.registry.scheme}://${config.registry.address}`,
+          ...(login ? { configFile: escapeTerraform(login) } : { authDisabled: true }),
+        },
+      ],
+    });
+  }
+
+  private nomad({ address, region }: NomadTarget): NomadProvider {
+    // The provider has no default of its own, unlike the nomad command.
+    return new NomadProvider(this, "nomad", {
+      address: new NomadApi({ address, region, namespace: "" }).address,
+      region,
+    });
+  }
+
+  private output(name: string, value: string): void {
+    new TerraformOutput(this, name, { value }).overrideLogicalId(name);
+  }
+}
+
+function traefikTags({ traefik, service, hostname }: HomelabConfig): string[] {
+  if (!traefik.enable) return [];
+  return ["traefik.enable=true", `traefik.http.routers.${service.name}.rule=Host(\`${hostname}\`)`];
+}
