@@ -1,0 +1,148 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import { UserError } from "../config/errors.ts";
+import type { NomadApi } from "../nomad/api.ts";
+import type {
+  NomadAllocation,
+  NomadAllocationDetail,
+  NomadDeployment,
+  NomadEvaluation,
+  NomadJob,
+  NomadPlacementFailure,
+} from "../nomad/types.ts";
+
+const POLL_MS = 500;
+const LOG_LINES = 20;
+
+/**
+ * Waits until Nomad has finished the job's deployment.
+ *
+ * @param deadline seconds it may take
+ * @returns the allocation that runs now
+ * @throws UserError when the deployment failed, with Nomad's reason and the task's last log lines
+ */
+export async function waitForDeployment(
+  nomad: NomadApi,
+  job: string,
+  deadline: number,
+): Promise<NomadAllocationDetail> {
+  const end = Date.now() + deadline * 1000;
+  const wanted = await currentVersion(nomad, job);
+  let shown = "";
+  while (Date.now() < end) {
+    const deployment = await nomad.get<NomadDeployment>(`/job/${job}/deployment`);
+    const failed = await failedDeployment(nomad, job, wanted);
+    if (failed) throw await failure(nomad, job, wanted, failed.StatusDescription);
+    if (deployment?.JobVersion === wanted && deployment.Status === "successful") {
+      const running = await runningAllocation(nomad, job, wanted);
+      if (running) return running;
+    }
+    const note = await progress(nomad, job, wanted);
+    if (note !== shown) console.log(note);
+    shown = note;
+    await sleep(POLL_MS);
+  }
+  throw await failure(nomad, job, wanted, `not healthy after ${deadline} s`);
+}
+
+async function currentVersion(nomad: NomadApi, job: string): Promise<number> {
+  const current = await nomad.get<NomadJob>(`/job/${job}`);
+  if (!current)
+    throw new UserError([`Nomad at ${nomad.address}: there is no job "${job}"; deploy again`]);
+  return current.Version;
+}
+
+async function failedDeployment(nomad: NomadApi, job: string, version: number) {
+  const all = (await nomad.get<NomadDeployment[]>(`/job/${job}/deployments`)) ?? [];
+  const latest = all.find((each) => each.JobVersion === version);
+  return latest && ["failed", "cancelled"].includes(latest.Status) ? latest : undefined;
+}
+
+async function allocations(
+  nomad: NomadApi,
+  job: string,
+  version: number,
+): Promise<NomadAllocation[]> {
+  const all = (await nomad.get<NomadAllocation[]>(`/job/${job}/allocations`)) ?? [];
+  return all
+    .filter((each) => each.JobVersion === version)
+    .sort((a, b) => b.CreateIndex - a.CreateIndex);
+}
+
+async function runningAllocation(nomad: NomadApi, job: string, version: number) {
+  const running = (await allocations(nomad, job, version)).find(
+    (each) => each.ClientStatus === "running" && each.DesiredStatus === "run",
+  );
+  return running && nomad.get<NomadAllocationDetail>(`/allocation/${running.ID}`);
+}
+
+/** One line on where the deployment stands. */
+async function progress(nomad: NomadApi, job: string, version: number): Promise<string> {
+  const [latest] = await allocations(nomad, job, version);
+  if (!latest) {
+    const reasons = await placementFailures(nomad, job);
+    if (reasons.length > 0)
+      return `waiting for a client that can run ${job}: ${reasons.join("; ")}`;
+    return `waiting for Nomad to place ${job}`;
+  }
+  const event = lastEvents(latest).at(-1);
+  return `allocation ${latest.ID.slice(0, 8)} on ${latest.NodeName}: ${latest.ClientStatus}${event ? `, ${event}` : ""}`;
+}
+
+async function failure(
+  nomad: NomadApi,
+  job: string,
+  version: number,
+  reason: string,
+): Promise<UserError> {
+  const lines = [`job ${job}, version ${version}: ${reason}`];
+  const [latest] = await allocations(nomad, job, version);
+  if (!latest) {
+    const reasons = await placementFailures(nomad, job);
+    lines.push(...reasons.map((each) => `job ${job} can't be placed: ${each}`));
+    return new UserError(lines);
+  }
+  const where = `allocation ${latest.ID.slice(0, 8)} on ${latest.NodeName}`;
+  lines.push(...lastEvents(latest).map((event) => `${where}: ${event}`));
+  for (const [task, state] of Object.entries(latest.TaskStates ?? {})) {
+    if (state.State === "running" && !state.Failed && state.Restarts === 0) {
+      lines.push(`${where}: ${task} runs, but its health check at /health did not pass`);
+    }
+    const log = await lastLogLines(nomad, latest.ID, task);
+    lines.push(...log.map((line) => `${task}: ${line}`));
+  }
+  return new UserError(lines);
+}
+
+function lastEvents(allocation: NomadAllocation): string[] {
+  const events = Object.values(allocation.TaskStates ?? {}).flatMap((state) => state.Events ?? []);
+  return events.slice(-3).map((event) => event.DisplayMessage.replaceAll("\n", " "));
+}
+
+async function lastLogLines(nomad: NomadApi, allocation: string, task: string): Promise<string[]> {
+  const read = async (type: "stderr" | "stdout") => {
+    const query = { task, type, plain: "true", origin: "end", offset: "8000" };
+    const log = await nomad.getText(`/client/fs/logs/${allocation}`, query).catch(() => "");
+    return (log ?? "").split("\n").filter((line) => line.trim() !== "");
+  };
+  return [...(await read("stdout")), ...(await read("stderr"))].slice(-LOG_LINES);
+}
+
+async function placementFailures(nomad: NomadApi, job: string): Promise<string[]> {
+  const evaluations = (await nomad.get<NomadEvaluation[]>(`/job/${job}/evaluations`)) ?? [];
+  const latest = evaluations
+    .sort((a, b) => b.CreateIndex - a.CreateIndex)
+    .find((each) => Object.keys(each.FailedTGAllocs ?? {}).length > 0);
+  return Object.values(latest?.FailedTGAllocs ?? {}).flatMap(explainPlacement);
+}
+
+function explainPlacement(failure: NomadPlacementFailure): string[] {
+  if (failure.NodesEvaluated === 0) return ["no Nomad client is ready in nomad.datacenters"];
+  return [
+    ...Object.entries(failure.ConstraintFiltered ?? {}).map(
+      ([constraint, count]) => `${count} of the clients refused by "${constraint}"`,
+    ),
+    ...Object.entries(failure.DimensionExhausted ?? {}).map(
+      ([what, count]) => `not enough ${what} on ${count} of the clients`,
+    ),
+  ];
+}

@@ -1,0 +1,38 @@
+/** The last step of a deploy: waits for the job's deployment, then asks the service from outside. */
+import { exitOnUserError, UserError } from "../config/errors.ts";
+import { NomadApi } from "../nomad/api.ts";
+import type { NomadAllocationDetail } from "../nomad/types.ts";
+import { waitForDeployment } from "./deployment.ts";
+import { checkService } from "./service.ts";
+import type { CheckSpec } from "./spec.ts";
+
+await exitOnUserError(async () => {
+  const spec = JSON.parse(process.env.HOMELAB_CHECK ?? "") as CheckSpec;
+  const nomad = new NomadApi(spec.nomad);
+  const allocation = await waitForDeployment(nomad, spec.job, spec.deadline);
+  const base = spec.through === "url" ? spec.url : addressOf(allocation);
+  const problems = [
+    ...checkImage(allocation, process.env.HOMELAB_IMAGE ?? ""),
+    ...(await checkService(spec, base)),
+  ];
+  if (problems.length > 0) throw new UserError(problems);
+  console.log(`MLflow ${spec.mlflowVersion} answers at ${base}`);
+});
+
+function checkImage(allocation: NomadAllocationDetail, wanted: string): string[] {
+  const running = allocation.Job.TaskGroups[0]?.Tasks[0]?.Config.image;
+  if (running === wanted) return [];
+  return [
+    `job ${allocation.Job.ID}: expected image ${wanted}, found ${running}; Nomad went back to an older version, or someone changed the job: deploy again`,
+  ];
+}
+
+function addressOf(allocation: NomadAllocationDetail): string {
+  const port = allocation.AllocatedResources.Shared.Ports?.find((p) => p.Label === "mlflow_http");
+  if (!port)
+    throw new UserError([
+      `allocation ${allocation.ID}: it has no port "mlflow_http"; deploy again`,
+    ]);
+  const host = port.HostIP.includes(":") ? `[${port.HostIP}]` : port.HostIP;
+  return `http://${host}:${port.Value}`;
+}

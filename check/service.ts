@@ -1,0 +1,144 @@
+import { createHash, randomBytes, randomUUID } from "node:crypto";
+import { setTimeout as sleep } from "node:timers/promises";
+import { Agent, request } from "undici";
+import { UserError } from "../config/errors.ts";
+import type { CheckSpec } from "./spec.ts";
+
+/** A name and an origin that no config allows: RFC 2606 keeps .example free. */
+const FOREIGN = "foreign.example";
+
+/** A proxy learns of a new allocation by polling; Traefik's Nomad provider asks every 15 s. */
+const PATIENCE_MS = 45_000;
+
+const API = "/api/2.0/mlflow";
+const ARTIFACTS = "/api/2.0/mlflow-artifacts/artifacts";
+const ARTIFACT_BYTES = 1024 * 1024;
+
+interface Answer {
+  readonly status: number;
+  readonly body: Buffer;
+}
+
+/**
+ * Asks the running server what a client and a browser would.
+ *
+ * @param base where to connect to, such as "http://127.0.0.1:25000"
+ * @returns what did not hold, one line each; nothing when all is well
+ */
+export async function checkService(spec: CheckSpec, base: string): Promise<string[]> {
+  const url = new URL(spec.url);
+  const agent = new Agent({ connect: { timeout: 5_000 }, headersTimeout: 30_000 });
+  const ask = async (
+    path: string,
+    headers: Record<string, string> = {},
+    method: "GET" | "POST" | "PUT" | "DELETE" = "GET",
+    body?: Buffer | string,
+  ): Promise<Answer> => {
+    const all = { host: url.host, ...headers };
+    const answer = await request(new URL(path, base), {
+      method,
+      headers: all,
+      body,
+      dispatcher: agent,
+    });
+    return { status: answer.statusCode, body: Buffer.from(await answer.body.arrayBuffer()) };
+  };
+
+  await waitUntilHealthy(ask, spec, base);
+
+  const problems: string[] = [];
+  const expect = (what: string, wanted: string, found: string, todo: string) => {
+    if (wanted !== found)
+      problems.push(`${what} at ${base}: expected ${wanted}, found ${found}; ${todo}`);
+  };
+
+  const version = (await ask("/version")).body.toString().trim();
+  expect(
+    "MLflow's version",
+    spec.mlflowVersion,
+    version,
+    "another server answers there, or an old one still runs",
+  );
+
+  const json = { "content-type": "application/json" };
+  const search = (headers: Record<string, string>) =>
+    ask(`${API}/experiments/search`, { ...json, ...headers }, "POST", '{"max_results": 1}');
+  const status = async (headers: Record<string, string>) => String((await search(headers)).status);
+  const refused = async (headers: Record<string, string>) =>
+    (await search(headers)).status === 200 ? "accepted" : "refused";
+  const own = { host: url.host, origin: url.origin };
+  expect(
+    `a request for ${url.host}`,
+    "200",
+    await status({ host: url.host }),
+    "set hostname and url to the name clients use",
+  );
+  expect(
+    `a request from the page ${url.origin}`,
+    "200",
+    await status(own),
+    "set url to what the browser shows",
+  );
+  expect(
+    `a request for ${FOREIGN}`,
+    "refused",
+    await refused({ host: FOREIGN }),
+    "remove wildcards from server.allowedHosts",
+  );
+  expect(
+    `a request from the page http://${FOREIGN}`,
+    "refused",
+    await refused({ ...own, origin: `http://${FOREIGN}` }),
+    "remove wildcards from server.corsOrigins",
+  );
+
+  const sent = randomBytes(ARTIFACT_BYTES);
+  const path = `${ARTIFACTS}/.homelab-check/${randomUUID()}`;
+  const put = await ask(path, { "content-type": "application/octet-stream" }, "PUT", sent);
+  expect(
+    "uploading an artifact",
+    "200",
+    String(put.status),
+    "see the server's log; is the artifact volume writable and not full?",
+  );
+  const received = (await ask(path)).body;
+  expect(
+    "an artifact's SHA-256",
+    sha256(sent),
+    sha256(received),
+    "see the server's log and the artifact volume",
+  );
+  await ask(path, {}, "DELETE");
+  await agent.close();
+  return problems;
+}
+
+async function waitUntilHealthy(
+  ask: (path: string) => Promise<Answer>,
+  spec: CheckSpec,
+  base: string,
+): Promise<void> {
+  const end = Date.now() + PATIENCE_MS;
+  for (;;) {
+    const found = await ask("/health").then(
+      ({ status }) => (status === 200 ? undefined : `status ${status}`),
+      (error: NodeJS.ErrnoException) => error.code ?? error.message,
+    );
+    if (!found) return;
+    if (Date.now() > end) throw new UserError([unreachable(spec, base, found)]);
+    await sleep(500);
+  }
+}
+
+function unreachable(spec: CheckSpec, base: string, found: string): string {
+  const todo =
+    found === "ENOTFOUND" || found === "EAI_AGAIN"
+      ? "the name does not resolve: add it to your DNS server"
+      : "is the proxy running, and does it know the service?";
+  const way = spec.through === "url" ? ' (or set check.through to "allocation")' : "";
+  return `${base}/health: expected 200, found ${found}; ${todo}${way}`;
+}
+
+function sha256(data: Buffer): string {
+  return createHash("sha256").update(data).digest("hex");
+}

@@ -1,0 +1,67 @@
+/** The fields we read of what Nomad's HTTP API returns. */
+
+/** https://developer.hashicorp.com/nomad/api-docs/jobs#read-job */
+export interface NomadJob {
+  readonly ID: string;
+  readonly Version: number;
+  readonly Status: string;
+  readonly Stop: boolean;
+  readonly TaskGroups: readonly {
+    readonly Name: string;
+    readonly Tasks: readonly {
+      readonly Name: string;
+      readonly Config: { readonly image?: string };
+    }[];
+  }[];
+}
+
+/** https://developer.hashicorp.com/nomad/api-docs/deployments */
+export interface NomadDeployment {
+  readonly ID: string;
+  readonly JobVersion: number;
+  readonly Status: string;
+  readonly StatusDescription: string;
+}
+
+/** https://developer.hashicorp.com/nomad/api-docs/allocations */
+export interface NomadAllocation {
+  readonly ID: string;
+  readonly NodeName: string;
+  readonly JobVersion: number;
+  readonly CreateIndex: number;
+  readonly ClientStatus: string;
+  readonly DesiredStatus: string;
+  readonly TaskStates: Readonly<Record<string, NomadTaskState>> | null;
+}
+
+export interface NomadTaskState {
+  readonly State: string;
+  readonly Failed: boolean;
+  readonly Restarts: number;
+  readonly Events: readonly { readonly Type: string; readonly DisplayMessage: string }[] | null;
+}
+
+/** https://developer.hashicorp.com/nomad/api-docs/allocations#read-allocation */
+export interface NomadAllocationDetail extends NomadAllocation {
+  readonly Job: NomadJob;
+  readonly AllocatedResources: {
+    readonly Shared: {
+      readonly Ports:
+        | readonly { readonly Label: string; readonly Value: number; readonly HostIP: string }[]
+        | null;
+    };
+  };
+}
+
+/** https://developer.hashicorp.com/nomad/api-docs/evaluations */
+export interface NomadEvaluation {
+  readonly Status: string;
+  readonly CreateIndex: number;
+  readonly FailedTGAllocs: Readonly<Record<string, NomadPlacementFailure>> | null;
+}
+
+export interface NomadPlacementFailure {
+  readonly NodesEvaluated: number;
+  readonly ConstraintFiltered: Readonly<Record<string, number>> | null;
+  readonly DimensionExhausted: Readonly<Record<string, number>> | null;
+}

@@ -1,0 +1,104 @@
+import { createServer, type IncomingMessage } from "node:http";
+import type { AddressInfo } from "node:net";
+import { afterEach, describe, expect, it } from "vitest";
+import { checkService } from "../../../check/service.ts";
+import type { CheckSpec } from "../../../check/spec.ts";
+
+/** A stand-in for MLflow with its host and origin checks; the real one is asked in test/e2e/. */
+interface Behaviour {
+  version?: string;
+  hosts?: string[];
+  origins?: string[];
+  damage?: boolean;
+  readOnly?: boolean;
+}
+
+const closing: (() => void)[] = [];
+afterEach(() => {
+  for (const close of closing.splice(0)) close();
+});
+
+async function serve(behaviour: Behaviour): Promise<string> {
+  const files = new Map<string, Buffer>();
+  const answer = async (request: IncomingMessage): Promise<[number, string | Buffer]> => {
+    const { url = "", method, headers } = request;
+    if (url === "/health") return [200, "OK"];
+    if (url === "/version") return [200, behaviour.version ?? "3.17.2"];
+    if (behaviour.hosts && !behaviour.hosts.includes(headers.host ?? "")) return [403, "host"];
+    const origin = headers.origin;
+    if (origin && behaviour.origins && !behaviour.origins.includes(origin)) return [403, "origin"];
+    const chunks: Buffer[] = [];
+    for await (const chunk of request) chunks.push(chunk);
+    if (method === "PUT" && behaviour.readOnly) return [500, "read-only file system"];
+    if (method === "PUT") files.set(url, Buffer.concat(chunks));
+    if (method === "GET") {
+      const file = files.get(url) ?? Buffer.alloc(0);
+      return [200, behaviour.damage ? Buffer.concat([file, Buffer.from("x")]) : file];
+    }
+    if (method === "DELETE") files.delete(url);
+    return [200, "{}"];
+  };
+  const server = createServer((request, response) => {
+    answer(request).then(([status, body]) => response.writeHead(status).end(body));
+  });
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  closing.push(() => server.close());
+  return `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+}
+
+const spec: CheckSpec = {
+  nomad: { region: "global", namespace: "default" },
+  job: "mlflow",
+  url: "http://mlflow.lan",
+  through: "allocation",
+  mlflowVersion: "3.17.2",
+  deadline: 60,
+};
+const strict: Behaviour = { hosts: ["mlflow.lan"], origins: ["http://mlflow.lan"] };
+
+describe("the check of the service", () => {
+  it("finds nothing wrong with a server that is as promised", async () => {
+    expect(await checkService(spec, await serve(strict))).toEqual([]);
+  });
+
+  it.each<[string, Behaviour, RegExp]>([
+    [
+      "another version",
+      { ...strict, version: "3.1.0" },
+      /version at .*: expected 3\.17\.2, found 3\.1\.0; /,
+    ],
+    [
+      "a refused own name",
+      { ...strict, hosts: ["other.lan"] },
+      /a request for mlflow\.lan at .*: expected 200, found 403; /,
+    ],
+    [
+      "a refused own page",
+      { ...strict, origins: [] },
+      /the page http:\/\/mlflow\.lan at .*: expected 200, found 403; /,
+    ],
+    [
+      "any name accepted",
+      { origins: strict.origins },
+      /a request for foreign\.example at .*: expected refused, found accepted; /,
+    ],
+    [
+      "any page accepted",
+      { hosts: strict.hosts },
+      /the page http:\/\/foreign\.example at .*: expected refused, found accepted; /,
+    ],
+    [
+      "damaged artifacts",
+      { ...strict, damage: true },
+      /an artifact's SHA-256 at .*: expected \w{64}, found \w{64}; /,
+    ],
+    [
+      "a volume that can't be written",
+      { ...strict, readOnly: true },
+      /uploading an artifact at .*: expected 200, found 500; /,
+    ],
+  ])("tells of %s", async (_, behaviour, told) => {
+    const problems = await checkService(spec, await serve(behaviour));
+    expect(problems.join("\n")).toMatch(told);
+  });
+});
