@@ -1,0 +1,23 @@
+import { UserError } from "../config/errors.ts";
+import type { HomelabConfig } from "../config/schema.ts";
+import { probeAnsible } from "./ansible.ts";
+import { cdktfCommand } from "./cdktf-command.ts";
+import { probeDocker } from "./docker.ts";
+import { probeNomad } from "./nomad.ts";
+import { probeRegistry } from "./registry.ts";
+
+/**
+ * Asks everything a deploy will need whether it is there, side by side and before the long steps.
+ * It changes nothing, and is no resource, so that a deploy without changes stays one. A synth needs
+ * none of it and asks nothing.
+ *
+ * @throws UserError with a line for each part that does not answer
+ */
+export async function preflight(config: HomelabConfig): Promise<void> {
+  const command = cdktfCommand();
+  if (!command || !["deploy", "apply", "destroy", "diff", "plan"].includes(command)) return;
+  const probes = [probeNomad(config), probeDocker(config), probeRegistry(config)];
+  if (command === "deploy" || command === "apply") probes.push(probeAnsible(config));
+  const problems = (await Promise.all(probes)).flat();
+  if (problems.length > 0) throw new UserError(problems);
+}
