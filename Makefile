@@ -1,0 +1,63 @@
+# Every target is a line to the `homelab` command or to a tool; `make help` lists them.
+MAKEFLAGS += --no-print-directory
+.DEFAULT_GOAL := help
+HOMELAB := node --import tsx cli/homelab.ts
+
+.PHONY: help
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+node_modules: package-lock.json
+	@command -v node >/dev/null || { echo "error: node: not found; install Node.js 20 or newer"; exit 1; }
+	@echo "Installing the Node packages"
+	@npm ci --no-audit --no-fund --loglevel=error
+	@touch node_modules
+
+.PHONY: deploy
+deploy: node_modules ## bring MLflow up, or up to date, and check it from outside
+	@$(HOMELAB) deploy
+
+.PHONY: test
+test: node_modules ## run all tests, setting up what they need
+	@npx vitest run $(if $(VITEST_JSON),--reporter=default --reporter=json --outputFile.json=$(VITEST_JSON))
+
+.PHONY: build
+build: node_modules ## build the image by hand: tag v$(version) from version.txt
+	@$(HOMELAB) build
+
+.PHONY: push
+push: node_modules ## push the built image to the configured registry
+	@$(HOMELAB) push
+
+.PHONY: pushlatest
+pushlatest: node_modules ## build the image and push it as latest
+	@$(HOMELAB) pushlatest
+
+.PHONY: synth
+synth: node_modules ## write the Terraform configuration, touching nothing else
+	@$(HOMELAB) synth
+
+.PHONY: diff
+diff: node_modules ## show what a deploy would change
+	@$(HOMELAB) diff
+
+.PHONY: destroy
+destroy: node_modules ## stop MLflow and forget the job; data and images stay (YES=1: without asking)
+	@$(HOMELAB) destroy $(if $(YES),--yes)
+
+.PHONY: lab-up
+lab-up: node_modules ## start the embedded homelab on this machine
+	@$(HOMELAB) lab-up
+
+.PHONY: lab-down
+lab-down: node_modules ## stop the embedded homelab; its data stays
+	@$(HOMELAB) lab-down
+
+.PHONY: check
+check: node_modules ## check types, lint and format
+	@npx tsc --noEmit
+	@npx biome check --error-on-warnings .
+
+.PHONY: bench
+bench: node_modules ## measure, side by side with the way by hand and stock MLflow
+	@node --import tsx bench/main.ts

@@ -1,0 +1,229 @@
+import { createWriteStream, existsSync, mkdirSync, readFileSync, rmSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { createInterface } from "node:readline";
+import { execa } from "execa";
+import { Listr, type ListrTask, PRESET_TIMER } from "listr2";
+import { UserError } from "../config/errors.ts";
+import { loadConfig, ROOT } from "../config/load.ts";
+import type { HomelabConfig } from "../config/schema.ts";
+import { labSettings } from "../lab/settings.ts";
+import { labUpSteps } from "../lab/up.ts";
+import { CDKTF, cdktfCall } from "./cdktf.ts";
+import { explainFailure, parseTerraformLine, type TerraformEvent } from "./terraform-progress.ts";
+
+/** The resources of a deploy that take time, in their order, by the start of their address. */
+const STEPS: readonly [prefix: string, title: string][] = [
+  ["docker_image.server-image", "Build the image"],
+  ["docker_registry_image.server-image", "Push the image"],
+  ["terraform_data.nomad-volumes", "Prepare the volumes on the Nomad clients"],
+  ["nomad_job.mlflow-job", "Register the job"],
+  ["terraform_data.deployment-check", "Wait for the server and check it from outside"],
+];
+
+interface Outcome {
+  summary?: Extract<TerraformEvent, { kind: "summary" }>;
+}
+
+/** `cdktf deploy mlflow` with all it needs before, and what a user wants to know after. */
+export async function deploy(): Promise<void> {
+  const { config } = await loadConfig();
+  const outcome: Outcome = {};
+  const run = new CdktfRun(config, outcome);
+  const steps = new Listr(
+    [
+      ...(config.embedded ? labUpSteps(labSettings()) : []),
+      { title: "Plan the changes (cdktf deploy mlflow)", task: () => run.planned() },
+      ...STEPS.map(([prefix, title]) => waitFor(run, prefix, title)),
+      { title: "Finish", task: () => run.finished() },
+    ] as ListrTask[],
+    {
+      concurrent: false,
+      registerSignalListeners: false,
+      rendererOptions: { timer: PRESET_TIMER, collapseErrors: false, showErrorMessage: false },
+      fallbackRenderer: "simple",
+      fallbackRendererOptions: { timer: PRESET_TIMER },
+    },
+  );
+  await steps.run();
+  console.log(conclusion(config, outcome, run.outputs()));
+}
+
+function waitFor(run: CdktfRun, prefix: string, title: string): ListrTask {
+  return {
+    title,
+    task: async (_, task) => {
+      const changed = await run.resource(prefix, (text) => {
+        task.output = text;
+      });
+      if (!changed) task.skip(`${title}: unchanged`);
+    },
+  };
+}
+
+/** One run of cdktf, started when it is first asked for. */
+class CdktfRun {
+  private readonly config: HomelabConfig;
+  private readonly outcome: Outcome;
+  private readonly directory: string;
+  private readonly completed = new Set<string>();
+  private readonly lines: string[] = [];
+  private readonly waiting = new Set<() => void>();
+  private say: (resource: string, text: string) => void = () => {};
+  private applying = false;
+  private ended: Promise<void> | undefined;
+  private result: "running" | "done" | Error = "running";
+
+  constructor(config: HomelabConfig, outcome: Outcome) {
+    this.config = config;
+    this.outcome = outcome;
+    this.directory = config.embedded ? join(labSettings().dir, "log") : join(ROOT, "cdktf.out");
+  }
+
+  /** Starts cdktf and returns when the plan is made. */
+  planned(): Promise<void> {
+    this.ended ??= this.start();
+    return this.until(() => this.applying);
+  }
+
+  /**
+   * Waits for a resource.
+   *
+   * @returns false when the deploy ended without a change to it
+   */
+  async resource(prefix: string, say: (text: string) => void): Promise<boolean> {
+    this.say = (resource, text) => {
+      if (matches(resource, prefix)) say(text);
+    };
+    const done = () => [...this.completed].some((each) => matches(each, prefix));
+    await this.until(done);
+    return done();
+  }
+
+  finished(): Promise<void> {
+    return this.ended ?? Promise.resolve();
+  }
+
+  /** Terraform's outputs. */
+  outputs(): Record<string, string> {
+    const file = this.outputsFile();
+    if (!existsSync(file)) return {};
+    return JSON.parse(readFileSync(file, "utf8")).mlflow ?? {};
+  }
+
+  private outputsFile(): string {
+    return join(this.directory, "outputs.json");
+  }
+
+  private async start(): Promise<void> {
+    const log = join(this.directory, "deploy.log");
+    mkdirSync(dirname(log), { recursive: true });
+    rmSync(this.outputsFile(), { force: true });
+    const file = createWriteStream(log);
+    const { args, env } = cdktfCall("deploy", this.config, [
+      "--auto-approve",
+      "--no-color",
+      "--outputs-file",
+      this.outputsFile(),
+    ]);
+    // CI: without a terminal's moving parts, a line is a line.
+    const cdktf = execa("node", [CDKTF, ...args], {
+      cwd: ROOT,
+      env: { ...env, CI: "1", FORCE_COLOR: "0" },
+      all: true,
+      buffer: false,
+      reject: false,
+      stdin: "ignore",
+    });
+    // Ctrl-C reaches cdktf as well; it lets Terraform finish what it is at and write its state.
+    const interrupted = () =>
+      this.lines.push("error: interrupted; deploy again to go on from here");
+    process.on("SIGINT", interrupted);
+    for await (const line of createInterface({ input: cdktf.all })) {
+      file.write(`${line}\n`);
+      this.lines.push(line);
+      this.note(line);
+    }
+    const { exitCode } = await cdktf;
+    process.off("SIGINT", interrupted);
+    file.end();
+    this.result =
+      exitCode === 0
+        ? "done"
+        : new UserError([...explainFailure(this.lines), `the whole output is in ${log}`]);
+    this.wake();
+    if (this.result instanceof Error) throw this.result;
+  }
+
+  private note(line: string): void {
+    const event = parseTerraformLine(line);
+    if (/^(mlflow)?\s*(Plan: |No changes\.)/.test(line)) this.applying = true;
+    if (event?.kind === "completed") this.completed.add(event.resource);
+    if (event?.kind === "said") this.say(event.resource, event.text);
+    if (event?.kind === "summary") this.outcome.summary = event;
+    if (event || this.applying) this.wake();
+  }
+
+  private wake(): void {
+    for (const each of this.waiting) each();
+  }
+
+  /** Returns when the condition holds or cdktf has ended well. */
+  private async until(condition: () => boolean): Promise<void> {
+    // Its failure is thrown below, by whoever waits.
+    this.ended?.catch(() => {});
+    while (!condition() && this.result === "running")
+      await new Promise<void>((resolve) => {
+        const once = () => {
+          this.waiting.delete(once);
+          resolve();
+        };
+        this.waiting.add(once);
+      });
+    if (this.result instanceof Error && !condition()) throw this.result;
+  }
+}
+
+/** In the lab, the nomad command may stand in for the provider: the resource is called the same. */
+function matches(resource: string, prefix: string): boolean {
+  const name = (address: string) => address.slice(address.indexOf(".") + 1);
+  return (
+    resource.startsWith(prefix) ||
+    (prefix.startsWith("nomad_job.") && name(resource).startsWith(name(prefix)))
+  );
+}
+
+function conclusion(
+  config: HomelabConfig,
+  { summary }: Outcome,
+  outputs: Record<string, string>,
+): string {
+  const { url, image, version, nomad_job_url: job, playbook_command: playbook } = outputs;
+  const changes = summary ? summary.added + summary.changed + summary.destroyed : 0;
+  const undo = config.embedded
+    ? [
+        "make destroy            stops MLflow; its data stays",
+        "make lab-down           stops the homelab; its data stays",
+      ]
+    : ["make destroy            stops MLflow; its data, volumes and images stay"];
+  return [
+    "",
+    changes === 0
+      ? "Nothing to change: everything is as configured."
+      : "MLflow is up, and was checked from outside.",
+    "",
+    `  MLflow ${version}    ${url}`,
+    `  image           ${image}`,
+    `  Nomad job       ${job}`,
+    ...(playbook
+      ? ["", "ansible.run is false: prepare the Nomad clients by hand with", `  ${playbook}`]
+      : []),
+    "",
+    "Log a first run:",
+    `  pip install mlflow-skinny==${version}`,
+    `  MLFLOW_TRACKING_URI=${url} python3 -c 'import mlflow; mlflow.log_metric("accuracy", 0.9)'`,
+    `and look at it: open ${url} in a browser.`,
+    "",
+    "Undo:",
+    ...undo.map((line) => `  ${line}`),
+  ].join("\n");
+}

@@ -1,0 +1,53 @@
+/** What one line of a deploy's output says about a resource, or about the whole. */
+export type TerraformEvent =
+  | { readonly kind: "started" | "completed"; readonly resource: string; readonly took?: string }
+  | { readonly kind: "said"; readonly resource: string; readonly text: string }
+  | {
+      readonly kind: "summary";
+      readonly added: number;
+      readonly changed: number;
+      readonly destroyed: number;
+    };
+
+/** cdktf puts the stack's name, or blanks of that width, before each line. */
+const PREFIX = /^(?:mlflow)?\s*/;
+
+/**
+ * Reads a line of `cdktf deploy`, which hands on Terraform's own lines.
+ *
+ * @returns undefined for a line that is about none of this
+ */
+export function parseTerraformLine(line: string): TerraformEvent | undefined {
+  const text = line.replace(PREFIX, "").trimEnd();
+  const summary = /^Apply complete! Resources: (\d+) added, (\d+) changed, (\d+) destroyed\./.exec(
+    text,
+  );
+  if (summary) {
+    const [added = 0, changed = 0, destroyed = 0] = summary.slice(1).map(Number);
+    return { kind: "summary", added, changed, destroyed };
+  }
+  // ADDRESS (CONSTRUCT/PATH): what happens; the path is cdktf's addition.
+  const about = /^([a-z_]+\.[\w-]+)(?: \([^()]*\))?(?: \((local-exec)\))?: (.*)$/.exec(text);
+  if (!about) return undefined;
+  const [, resource = "", provisioner, said = ""] = about;
+  if (provisioner) return { kind: "said", resource, text: said };
+  if (/^(Creating|Modifying)\.\.\./.test(said)) return { kind: "started", resource };
+  const done = /^(?:Creation|Modifications) complete after (\S+)/.exec(said);
+  if (done) return { kind: "completed", resource, took: done[1] };
+  return undefined;
+}
+
+/**
+ * What a user has to read of a failed deploy: our own lines where there are any, else Terraform's.
+ *
+ * @param output everything the deploy printed
+ */
+export function explainFailure(output: readonly string[]): string[] {
+  const ours = output
+    .map((line) => /^.*?\berror: (.*)$/.exec(line.replace(/^\s*│?\s*/, ""))?.[1]?.trim())
+    .filter((line) => line !== undefined && line !== "");
+  if (ours.length > 0) return [...new Set(ours as string[])];
+  const plain = output.map((line) => line.replace(PREFIX, "").replace(/^│ ?/, "").trimEnd());
+  const from = plain.findIndex((line) => /^\s*Error: /.test(line));
+  return (from < 0 ? plain : plain.slice(from)).filter((line) => line.trim() !== "").slice(-30);
+}

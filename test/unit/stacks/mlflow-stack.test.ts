@@ -1,0 +1,105 @@
+import { describe, expect, it } from "vitest";
+import { HOSTILE, jobspec, resource, smallConfig, synth } from "../synth.ts";
+
+describe("the stack", () => {
+  it("builds, pushes, prepares, registers and checks in this order", () => {
+    const json = synth(smallConfig());
+    const name = (type: string, start: string) =>
+      `${type}.${Object.keys(json.resource[type]).find((key) => key.startsWith(start))}`;
+    const claim = name("terraform_data", "job-claim");
+    const volumes = name("terraform_data", "nomad-volumes");
+    const job = name("nomad_job", "mlflow-job");
+    expect(resource(json, "docker_image", "server-image").depends_on).toEqual([claim]);
+    expect(resource(json, "terraform_data", "nomad-volumes").depends_on).toEqual([claim]);
+    expect(resource(json, "nomad_job", "mlflow-job").depends_on).toEqual([volumes]);
+    const check = resource(json, "terraform_data", "deployment-check");
+    expect(check.depends_on).toEqual([job]);
+    expect(check.lifecycle.replace_triggered_by).toEqual([job]);
+  });
+
+  it("runs the image by its digest and tags it with version.txt", () => {
+    const json = synth(smallConfig());
+    const image = resource(json, "docker_image", "server-image");
+    expect(image.name).toBe("registry.lan:5000/mlflow:v1.2.3");
+    expect(resource(json, "nomad_job", "mlflow-job").jobspec).toMatch(
+      /image = "registry\.lan:5000\/mlflow@\$\{docker_registry_image\.[\w-]+\.sha256_digest\}"/,
+    );
+  });
+
+  it("keeps images on change and on destroy, since going back needs them", () => {
+    const json = synth(smallConfig());
+    expect(resource(json, "docker_image", "server-image").keep_locally).toBe(true);
+    expect(resource(json, "docker_registry_image", "server-image").keep_remotely).toBe(true);
+  });
+
+  it("builds again when a build argument changes, and not otherwise", () => {
+    const triggers = (config = smallConfig()) =>
+      resource(synth(config), "docker_image", "server-image").triggers;
+    expect(triggers()).toEqual(triggers());
+    expect(triggers(smallConfig({ image: { uid: 2000 } }))).not.toEqual(triggers());
+    expect(triggers(smallConfig({ server: { env: { A: "b" } } }))).toEqual(triggers());
+  });
+
+  it("hands a CA bundle to the build as a secret, not as an argument", () => {
+    const image = resource(
+      synth(smallConfig({ image: { caBundle: "/etc/ssl/own.pem" } })),
+      "docker_image",
+      "server-image",
+    );
+    expect(image.build.secrets).toEqual([{ id: "ca", src: "/etc/ssl/own.pem" }]);
+    expect(JSON.stringify(image.build.build_args)).not.toContain("own.pem");
+  });
+
+  it("derives hosts, origins and Traefik's rule from the hostname and the url", () => {
+    const spec = jobspec(synth(smallConfig({ url: "https://mlflow.lan:8443" })));
+    expect(spec).toContain('"MLFLOW_SERVER_ALLOWED_HOSTS" = "mlflow.lan,mlflow.lan:8443"');
+    expect(spec).toContain('"MLFLOW_SERVER_CORS_ALLOWED_ORIGINS" = "https://mlflow.lan:8443"');
+    expect(spec).toContain('"traefik.http.routers.mlflow.rule=Host(`mlflow.lan`)"');
+  });
+
+  it("leaves Traefik's tags out when asked to", () => {
+    expect(jobspec(synth(smallConfig({ traefik: { enable: false } })))).not.toContain("traefik");
+  });
+
+  it("only writes the playbook when ansible.run is false", () => {
+    const json = synth(smallConfig({ ansible: { run: false } }));
+    expect(Object.keys(json.resource.terraform_data).join()).not.toContain("nomad-volumes");
+    expect(json.output.playbook_command.value).toContain("ansible-playbook --inventory");
+  });
+
+  it("asks for no claim on a job that is to be taken over", () => {
+    const claim = (adopt: boolean) =>
+      resource(synth(smallConfig({ job: { adopt } })), "terraform_data", "job-claim");
+    expect(claim(false).provisioner[0]["local-exec"].command).toContain("check/claim.ts");
+    expect(claim(true).provisioner).toBeUndefined();
+  });
+
+  it("shows the url, the image by digest, the version and the job's page", () => {
+    const { output } = synth(smallConfig({ nomad: { address: "http://nomad.lan:4646" } }));
+    expect(Object.keys(output)).toEqual([
+      "image",
+      "nomad_job_url",
+      "tracking_uri",
+      "url",
+      "version",
+    ]);
+    expect(output.url.value).toBe("http://mlflow.lan");
+    expect(output.nomad_job_url.value).toBe("http://nomad.lan:4646/ui/jobs/mlflow@default");
+    expect(output.version.value).toMatch(/^\d+\.\d+\.\d+$/);
+  });
+
+  it("renders the seed's job with every option set", async () => {
+    const config = smallConfig({
+      nomad: { region: "global", datacenters: ["DC0", "DC1"], namespace: "ml" },
+      job: {
+        priority: 70,
+        port: 5000,
+        constraints: [{ attribute: "${node.class}", operator: "!=", value: "tiny" }],
+      },
+      service: { provider: "consul", tags: ["team=ml"] },
+      server: { env: { EXTRA: HOSTILE } },
+    });
+    await expect(jobspec(synth(config))).toMatchFileSnapshot("snapshots/all-options.nomad.hcl");
+    await expect(jobspec(synth(smallConfig()))).toMatchFileSnapshot("snapshots/small.nomad.hcl");
+  });
+});

@@ -1,0 +1,102 @@
+job "mlflow" {
+  region      = "global"
+  datacenters = ["dc1"]
+  namespace   = "default"
+  type        = "service"
+  priority    = 50
+
+  # One server at a time: two that write to the same SQLite file would damage it, so no canary.
+  update {
+    max_parallel      = 1
+    canary            = 0
+    health_check      = "checks"
+    min_healthy_time  = "3s"
+    healthy_deadline  = "300s"
+    progress_deadline = "600s"
+    auto_revert       = true
+  }
+
+  group "svc" {
+    count = 1
+
+    network {
+      port "mlflow_http" {
+        to = 5000
+      }
+    }
+
+    volume "mlflow-backend-store" {
+      type      = "host"
+      source    = "mlflow-backend-store"
+      read_only = false
+    }
+
+    volume "mlflow-artifacts" {
+      type      = "host"
+      source    = "mlflow-artifacts"
+      read_only = false
+    }
+
+    restart {
+      attempts = 5
+      delay    = "30s"
+    }
+
+    service {
+      name     = "mlflow"
+      provider = "nomad"
+      port     = "mlflow_http"
+      tags = [
+        "traefik.enable=true",
+        "traefik.http.routers.mlflow.rule=Host(`mlflow.lan`)",
+      ]
+
+      check {
+        type     = "http"
+        path     = "/health"
+        interval = "3s"
+        timeout  = "2s"
+      }
+    }
+
+    task "mlflow_app" {
+      driver       = "docker"
+      kill_signal  = "SIGTERM"
+      kill_timeout = "30s"
+
+      config {
+        image = "registry.lan:5000/mlflow@sha256:0000000000000000000000000000000000000000000000000000000000000000"
+        ports = ["mlflow_http"]
+      }
+
+      env {
+        "HOMELAB_VOLUMES" = "/mnt/backend_store=mlflow-backend-store /mnt/artifacts=mlflow-artifacts"
+        "HOMELAB_WORKERS" = "2"
+        "MLFLOW_SERVER_ALLOWED_HOSTS" = "mlflow.lan"
+        "MLFLOW_SERVER_CORS_ALLOWED_ORIGINS" = "http://mlflow.lan"
+      }
+
+      resources {
+        cpu    = 200
+        memory = 512
+      }
+
+      volume_mount {
+        volume      = "mlflow-backend-store"
+        destination = "/mnt/backend_store"
+        read_only   = false
+      }
+
+      volume_mount {
+        volume      = "mlflow-artifacts"
+        destination = "/mnt/artifacts"
+        read_only   = false
+      }
+
+      logs {
+        max_files     = 5
+        max_file_size = 10
+      }
+    }
+  }
+}

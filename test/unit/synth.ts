@@ -1,0 +1,53 @@
+import { mkdtempSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { Testing } from "cdktf";
+import { checkConfig } from "../../config/check.ts";
+import { ROOT } from "../../config/load.ts";
+import type { HomelabInput } from "../../config/schema.ts";
+import { MlflowStack } from "../../stacks/mlflow-stack.ts";
+
+// biome-ignore lint/suspicious/noExplicitAny: synthesised JSON, of any shape
+export type Resource = any;
+
+/** The smallest config, with something on top. */
+export function smallConfig(more: Partial<HomelabInput> = {}): HomelabInput {
+  return {
+    hostname: "mlflow.lan",
+    registry: { address: "registry.lan:5000", scheme: "http" },
+    volumes: {
+      backendStore: { source: { directory: "/srv/backend" } },
+      artifacts: { source: { directory: "/srv/artifacts" } },
+    },
+    clients: [{ name: "m700" }],
+    ...more,
+  };
+}
+
+/** The stack's Terraform JSON for a config. */
+export function synth(config: HomelabInput, version = "1.2.3"): Resource {
+  const app = Testing.app({ outdir: mkdtempSync(join(tmpdir(), "homelab-synth-")) });
+  const checked = checkConfig(config, "homelab.config.ts");
+  const stack = new MlflowStack(app, "mlflow", { config: checked, version, root: ROOT });
+  return JSON.parse(Testing.synth(stack, true));
+}
+
+/** The one resource of a type whose name begins so. */
+export function resource(json: Resource, type: string, name: string): Resource {
+  const found = Object.entries(json.resource[type] ?? {}).filter(([key]) => key.startsWith(name));
+  if (found.length !== 1) throw new Error(`${found.length} resources ${type}.${name}*`);
+  return found[0]?.[1];
+}
+
+/** The jobspec as Terraform hands it to Nomad, with an image in place of its reference. */
+export function jobspec(json: Resource): string {
+  const text: string = resource(json, "nomad_job", "mlflow-job").jobspec;
+  return text
+    .replace(/\$\{docker_registry_image\.[\w-]+\.sha256_digest\}/, `sha256:${"0".repeat(64)}`)
+    .replaceAll("$${", "${")
+    .replaceAll("%%{", "%{");
+}
+
+/** A text that means something to each language it passes through. */
+export const HOSTILE =
+  'a\'b"c\\d`e$(f)${g}$${h}%{if true}i%{endif}{{j}}{% k %}{# l #}\n# m\n"]}} é 漢 \u2028';
