@@ -1,0 +1,69 @@
+import { cpSync, mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { execa } from "execa";
+import { ROOT } from "../../config/load.ts";
+import { labSettings } from "../../lab/settings.ts";
+
+/** What a user has: a checkout to edit, and a terminal to type in. */
+export class Checkout {
+  readonly directory: string;
+
+  private constructor(directory: string) {
+    this.directory = directory;
+  }
+
+  /** A copy of this repository as it is now, uncommitted files included. */
+  static async create(): Promise<Checkout> {
+    const directory = join(labSettings().dir, "checkout");
+    rmSync(directory, { recursive: true, force: true });
+    const files = await execa("git", ["ls-files", "--cached", "--others", "--exclude-standard"], {
+      cwd: ROOT,
+      lines: true,
+    });
+    for (const file of files.stdout) {
+      mkdirSync(dirname(join(directory, file)), { recursive: true });
+      cpSync(join(ROOT, file), join(directory, file), { force: true });
+    }
+    symlinkSync(join(ROOT, "node_modules"), join(directory, "node_modules"));
+    return new Checkout(directory);
+  }
+
+  read(file: string): string {
+    return readFileSync(join(this.directory, file), "utf8");
+  }
+
+  write(file: string, text: string): void {
+    writeFileSync(join(this.directory, file), text);
+  }
+
+  /** Writes homelab.config.ts: the embedded homelab with something on top. */
+  configure(more: string): void {
+    this.write(
+      "homelab.config.ts",
+      [
+        'import { defineHomelab } from "homelab-mlflow";',
+        'import { embedded } from "homelab-mlflow/lab";',
+        `export default defineHomelab({ ...embedded, ${more} });`,
+        "",
+      ].join("\n"),
+    );
+  }
+
+  /** Runs `make TARGET` and gives back what a user reads, and the exit code. */
+  async make(...args: string[]): Promise<{ output: string; exitCode: number }> {
+    const run = this.start(...args);
+    const { all, exitCode } = await run;
+    return { output: String(all), exitCode: exitCode ?? 1 };
+  }
+
+  /** Like make, in a process group of its own that can be killed. */
+  start(...args: string[]) {
+    return execa("make", args, {
+      cwd: this.directory,
+      all: true,
+      reject: false,
+      stdin: "ignore",
+      detached: true,
+    });
+  }
+}

