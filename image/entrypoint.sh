@@ -1,0 +1,42 @@
+#!/bin/sh
+# Refuses to start on a volume that is not there, then becomes the server. Its arguments are added to
+# those of `mlflow server`.
+#
+# HOMELAB_VOLUMES  space-separated DIRECTORY=VOLUME; each directory must hold the file
+#                  .homelab-volume whose first line is the volume's name, so that the bare mount
+#                  point of a volume that is not mounted is never written to.
+set -eu
+
+refuse() {
+  echo "entrypoint: $1" >&2
+  exit 1
+}
+
+for pair in $HOMELAB_VOLUMES; do
+  dir=${pair%%=*}
+  volume=${pair#*=}
+  sentinel=$dir/.homelab-volume
+  fix="mount volume $volume at $dir, or run the deploy again, which prepares it"
+
+  [ -d "$dir" ] || refuse "volume $volume: $dir is not a directory; $fix"
+  [ -e "$sentinel" ] ||
+    refuse "volume $volume: $sentinel is missing, so $dir is not the volume; $fix"
+  [ -r "$sentinel" ] ||
+    refuse "volume $volume: $sentinel can't be read by uid $(id -u); make it readable"
+  found=
+  IFS= read -r found < "$sentinel" || true
+  [ "$found" = "$volume" ] ||
+    refuse "volume $volume: $sentinel names '$found', so $dir is another volume; $fix"
+  if [ ! -w "$dir" ] || [ ! -x "$dir" ]; then
+    refuse "volume $volume: $dir is not writable by uid $(id -u) gid $(id -g) (it is $(stat -c 'mode %a, owner %u:%g' "$dir")); set its owner or mode"
+  fi
+done
+
+exec /opt/mlflow/bin/python /opt/server/serve.py \
+  --backend-store-uri sqlite:////mnt/backend_store/mlflow.db \
+  --serve-artifacts \
+  --artifacts-destination /mnt/artifacts \
+  --host 0.0.0.0 \
+  --port 5000 \
+  --workers "$HOMELAB_WORKERS" \
+  "$@"

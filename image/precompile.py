@@ -1,0 +1,30 @@
+"""Import all that a start of the server imports, so that Python leaves its bytecode in the image."""
+
+import os
+import sys
+import tempfile
+
+import mlflow.server
+from mlflow.cli import cli
+
+import serve
+
+
+def done(command, *, extra_env, **_):
+    serve.gunicorn_command(command)
+    os.environ.update(extra_env)
+    import gunicorn.app.wsgiapp
+    import mlflow.store.model_registry.sqlalchemy_store
+    import mlflow.store.tracking.sqlalchemy_workspace_store
+    import sqlalchemy.dialects.sqlite
+    import worker
+
+    import shorter_way
+    import sqlite_turns
+
+    sys.exit(0)
+
+
+mlflow.server._exec_cmd = done
+with tempfile.TemporaryDirectory() as tmp:
+    cli(["server", "--backend-store-uri", f"sqlite:///{tmp}/db", "--artifacts-destination", tmp])

@@ -1,0 +1,132 @@
+/**
+ * The image, run by the Docker daemon of DOCKER_HOST. HOMELAB_TEST_IMAGE names it.
+ * Only standard input and output are used, so the daemon may be on another machine.
+ */
+import { readFileSync } from "node:fs";
+import { execa } from "execa";
+import { beforeAll, describe, expect, test } from "vitest";
+
+const image = process.env.HOMELAB_TEST_IMAGE;
+if (!image) console.log("server image: skipped, HOMELAB_TEST_IMAGE names no image");
+
+async function python(script: string): Promise<string> {
+  const container = ["run", "--rm", "--interactive", "--user=0", "--network=none"];
+  const { stdout } = await execa("docker", [...container, "--entrypoint=python", `${image}`, "-"], {
+    input: readFileSync(new URL(`../server/${script}`, import.meta.url)),
+  });
+  return stdout;
+}
+
+/** Runs `prepare` as root, then the entrypoint as the user that a deploy gives. */
+async function entrypoint(prepare: string): Promise<{ exitCode?: number; stderr: string }> {
+  const asUser = "exec setpriv --reuid=1000 --regid=1000 --clear-groups /opt/server/entrypoint.sh";
+  const script = `mkdir -p /mnt/backend_store /mnt/artifacts
+    echo mlflow-backend-store > /mnt/backend_store/.homelab-volume
+    echo mlflow-artifacts > /mnt/artifacts/.homelab-volume
+    chown 1000:1000 /mnt/*
+    ${prepare}
+    ${asUser}`;
+  return await execa(
+    "docker",
+    ["run", "--rm", "--user=0", "--network=none", "--entrypoint=sh", `${image}`, "-ec", script],
+    { reject: false, timeout: 60_000 },
+  );
+}
+
+interface Server {
+  app: string;
+  command: string[];
+  env: Record<string, string>;
+  routes: { native: unknown[]; flask: unknown[] };
+  answers: Record<string, unknown>;
+  guards: Record<string, unknown>;
+}
+
+describe.skipIf(!image)("the server beside the stock mlflow server of the same image", () => {
+  let ours: Server;
+  let stock: Server;
+  let log: string;
+
+  beforeAll(async () => {
+    ({ ours, stock, log } = JSON.parse(await python("parity.py")));
+  });
+
+  test("serves the application that stock serves", () => {
+    expect(ours.app).toBe(stock.app);
+    expect(stock.command).toContain("uvicorn");
+    expect(ours.command).toContain("gunicorn");
+  });
+
+  test("has the environment that stock gives its child", () => {
+    expect(stock.env).toHaveProperty("_MLFLOW_SERVER_FILE_STORE");
+    expect(ours.env).toEqual(stock.env);
+  });
+
+  test("has stock's routes, FastAPI's and Flask's", () => {
+    expect(stock.routes.native.length).toBeGreaterThan(10);
+    expect(stock.routes.flask.length).toBeGreaterThan(100);
+    expect(ours.routes).toEqual(stock.routes);
+  });
+
+  test("answers a request to each route as stock does", () => {
+    expect(ours.answers).toEqual(stock.answers);
+  });
+
+  test("guards Host and Origin as stock does", () => {
+    expect(ours.guards).toEqual(stock.guards);
+  });
+
+  test("takes the shorter way to Flask, so the comparison covers it", () => {
+    expect(log).toMatch(/\d{2,} paths of the API take the shorter way/);
+  });
+});
+
+describe.skipIf(!image)("the server when it is stopped", () => {
+  test("finishes an upload under way and ends well below ten seconds", async () => {
+    const result = JSON.parse(await python("stop.py"));
+    expect(result).toMatchObject({ exitCode: 0, upload: [200], bytes: 1_000_000 });
+    expect(result.seconds).toBeLessThan(8);
+  });
+});
+
+describe.skipIf(!image)("the entrypoint refuses a volume", () => {
+  test.each([
+    ["that is no directory", "rm -r /mnt/artifacts", "/mnt/artifacts is not a directory"],
+    ["without its sentinel", "rm /mnt/artifacts/.homelab-volume", ".homelab-volume is missing"],
+    [
+      "that is another volume",
+      "echo other > /mnt/artifacts/.homelab-volume",
+      "/mnt/artifacts/.homelab-volume names 'other'",
+    ],
+    ["that it can't write to", "chown 0:0 /mnt/artifacts", "/mnt/artifacts is not writable"],
+    [
+      "whose sentinel it can't read",
+      "chmod 0 /mnt/artifacts/.homelab-volume",
+      ".homelab-volume can't be read",
+    ],
+  ])("%s, in one line", async (_, prepare, said) => {
+    const { exitCode, stderr } = await entrypoint(prepare);
+    expect(exitCode).toBe(1);
+    expect(stderr).toContain("entrypoint: volume mlflow-artifacts: ");
+    expect(stderr).toContain(said);
+    expect(stderr.split("\n")).toHaveLength(1);
+  });
+});
+
+describe.skipIf(!image)("the image", () => {
+  test("runs as the user of the build, not as root, and is below 450 MB", async () => {
+    const format = "{{.Config.User}} {{.Size}}";
+    const { stdout } = await execa("docker", ["image", "inspect", "--format", format, `${image}`]);
+    const [user, size] = stdout.split(" ");
+    expect(user).toMatch(/^[1-9]\d*:[1-9]\d*$/);
+    expect(Number(size)).toBeLessThan(450_000_000);
+  });
+
+  test("holds neither pip nor a certificate of the builder", async () => {
+    const script = "ls /opt/mlflow/bin; ls -A /run/secrets /root 2>/dev/null || true";
+    const args = ["run", "--rm", "--network=none", "--entrypoint=sh", `${image}`, "-c", script];
+    const { stdout } = await execa("docker", args);
+    expect(stdout).toContain("mlflow");
+    expect(stdout).not.toMatch(/^pip|^uv$|^ca$/m);
+  });
+});
