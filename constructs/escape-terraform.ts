@@ -3,5 +3,6 @@
  * https://developer.hashicorp.com/terraform/language/expressions/strings#escape-sequences-1
  */
 export function escapeTerraform(text: string): string {
-  return text.replaceAll("${", "$${").replaceAll("%{", "%%{");
+  // A function, as "$$" in a replacement text would mean "$".
+  return text.replace(/[$%](?=\{)/g, (sign) => sign + sign);
 }

@@ -1,0 +1,196 @@
+import { readFileSync } from "node:fs";
+import { join, posix } from "node:path";
+import { DataResource, type ITerraformDependable, type LocalExecProvisioner } from "cdktf";
+import { Construct } from "constructs";
+import { quoteShell } from "../templates/quote-shell.ts";
+import { render } from "../templates/render.ts";
+import { contentHash } from "./content-hash.ts";
+import { escapeTerraform } from "./escape-terraform.ts";
+import { writeIfChanged } from "./write-if-changed.ts";
+
+export interface NomadVolumesProps {
+  /** Absolute path of the repository, whose ansible/ holds the roles. */
+  readonly root: string;
+  /** Name of the Nomad job the volumes are for; it names the drop-in: homelab-JOB-volumes.hcl. */
+  readonly job: string;
+  /** The host volumes; each of the clients gets all of them. */
+  readonly volumes: readonly NomadVolume[];
+  /** Numeric owner of the volumes' directories. */
+  readonly uid: number;
+  /** Numeric group of the volumes' directories. */
+  readonly gid: number;
+  /** The Nomad clients. */
+  readonly clients: readonly NomadVolumesClient[];
+  /** The Nomad agent on the clients. */
+  readonly nomadClient: NomadClientAgent;
+  /**
+   * Run the playbook when Terraform applies; otherwise it is only written.
+   * @default true
+   */
+  readonly run?: boolean;
+  /**
+   * Absolute path of the directory for what is generated.
+   * @default ansible/generated in the repository
+   */
+  readonly directory?: string;
+  /** What has to be done before the playbook runs. */
+  readonly dependsOn?: ITerraformDependable[];
+}
+
+export interface NomadVolume {
+  /** Name of the Nomad host volume, and first line of its sentinel file. */
+  readonly name: string;
+  /** Where the data lies. */
+  readonly source: NomadVolumeSource;
+  /** Mode of the directory: octal, four digits, such as "0750". */
+  readonly mode: string;
+}
+
+/** One kind today: a directory on the client, by its absolute path. */
+export type NomadVolumeSource = { readonly directory: string };
+
+export interface NomadVolumesClient {
+  /** Name in the inventory and in messages: a hostname. */
+  readonly name: string;
+  /**
+   * Address to connect to.
+   * @default the name
+   */
+  readonly address?: string;
+  /** "local" when the playbook runs on the client itself. */
+  readonly connection: "ssh" | "local";
+  /** SSH port. */
+  readonly port: number;
+  /**
+   * SSH user.
+   * @default ssh's own
+   */
+  readonly user?: string;
+  /**
+   * SSH private key file, absolute.
+   * @default ssh's own
+   */
+  readonly privateKey?: string;
+  /** Use sudo on the client. */
+  readonly become: boolean;
+}
+
+export interface NomadClientAgent {
+  /** Directory of the agent's configuration (its -config flag), absolute. */
+  readonly configDir: string;
+  /** The agent's HTTP API as seen from the client itself. */
+  readonly address: string;
+  /** How the agent is restarted: a systemd service, or a command and its arguments. */
+  readonly restart: { readonly service: string } | { readonly command: readonly string[] };
+}
+
+/** What is generated, as absolute paths. */
+export interface NomadVolumesFiles {
+  readonly playbook: string;
+  readonly inventory: string;
+  /** The drop-in for the Nomad agents. */
+  readonly volumes: string;
+}
+
+/**
+ * Host volumes on Nomad clients. Writes a playbook, its inventory and a drop-in for the agents, and
+ * runs the playbook whenever one of them, ansible.cfg or a role has changed.
+ *
+ * Destroying it touches no client: directories, data and the drop-in stay.
+ */
+export class NomadVolumes extends Construct {
+  readonly files: NomadVolumesFiles;
+
+  /** The command that runs the playbook by hand, for a shell; with --check --diff it changes nothing. */
+  readonly command: string;
+
+  /** The run of the playbook, for what depends on the volumes; none when `run` is false. */
+  readonly resource?: DataResource;
+
+  constructor(scope: Construct, id: string, props: NomadVolumesProps) {
+    super(scope, id);
+    const ansible = join(props.root, "ansible");
+    const directory = props.directory ?? join(ansible, "generated");
+    const config = join(ansible, "ansible.cfg");
+    this.files = {
+      playbook: join(directory, "playbook.yml"),
+      inventory: join(directory, "inventory.yml"),
+      volumes: join(directory, "volumes.hcl"),
+    };
+    const data = templateData(props);
+    const rendered: [string, string][] = [
+      [this.files.playbook, render("playbook.yml", data)],
+      [this.files.inventory, render("inventory.yml", data)],
+      [this.files.volumes, render("volumes.hcl", data)],
+    ];
+    for (const [file, content] of rendered) writeIfChanged(file, content);
+
+    const { playbook, inventory } = this.files;
+    this.command = `ANSIBLE_CONFIG=${quoteShell(config)} ansible-playbook --inventory ${quoteShell(inventory)} ${quoteShell(playbook)}`;
+
+    if (props.run === false) return;
+    this.resource = new DataResource(this, "playbook", {
+      triggersReplace: {
+        sha256: contentHash(join(ansible, "roles"), [
+          readFileSync(config, "utf8"),
+          ...rendered.map(([, content]) => content),
+        ]),
+      },
+      provisioners: [runPlaybook(config, inventory, playbook)],
+      dependsOn: props.dependsOn,
+    });
+  }
+}
+
+/** Paths reach the shell as variables: nothing in them is read as a command, nor by Terraform. */
+function runPlaybook(config: string, inventory: string, playbook: string): LocalExecProvisioner {
+  return {
+    type: "local-exec",
+    command: 'exec ansible-playbook --inventory "$HOMELAB_INVENTORY" "$HOMELAB_PLAYBOOK"',
+    environment: {
+      ANSIBLE_CONFIG: escapeTerraform(config),
+      HOMELAB_INVENTORY: escapeTerraform(inventory),
+      HOMELAB_PLAYBOOK: escapeTerraform(playbook),
+      // The order of tasks and their output is then the order in which the deploy shows them.
+      PYTHONUNBUFFERED: "1",
+    },
+  };
+}
+
+function templateData(props: NomadVolumesProps): object {
+  const { configDir, address, restart } = props.nomadClient;
+  const file = `homelab-${props.job}-volumes.hcl`;
+  const agentDirectory = posix.resolve(configDir);
+  return {
+    job: props.job,
+    // Nomad and the roles compare paths as texts: one spelling for all.
+    volumes: props.volumes.map(({ name, source, mode }) => ({
+      name,
+      path: posix.resolve(source.directory),
+      mode,
+    })),
+    uid: props.uid,
+    gid: props.gid,
+    dropIn: {
+      // Beside the playbook, where Ansible looks: no path of this machine in what is hashed.
+      source: "volumes.hcl",
+      directory: agentDirectory,
+      file,
+      path: posix.join(agentDirectory, file),
+    },
+    address,
+    restart: {
+      service: "service" in restart ? restart.service : null,
+      command: "command" in restart ? restart.command : [],
+    },
+    clients: props.clients.map(({ name, address, connection, port, user, privateKey, become }) => ({
+      name,
+      connection,
+      become,
+      ssh:
+        connection === "ssh"
+          ? { address: address ?? name, port, user: user ?? null, privateKey: privateKey ?? null }
+          : null,
+    })),
+  };
+}
