@@ -44,7 +44,9 @@ export async function deploy(): Promise<void> {
       fallbackRendererOptions: { timer: PRESET_TIMER },
     },
   );
-  await steps.run();
+  await steps.run().catch((error) => {
+    throw run.failure ?? error;
+  });
   console.log(conclusion(config, outcome, run.outputs()));
 }
 
@@ -55,7 +57,7 @@ function waitFor(run: CdktfRun, prefix: string, title: string): ListrTask {
       const changed = await run.resource(prefix, (text) => {
         task.output = text;
       });
-      if (!changed) task.skip(`${title}: unchanged`);
+      if (!changed) task.skip("unchanged");
     },
   };
 }
@@ -71,7 +73,9 @@ class CdktfRun {
   private say: (resource: string, text: string) => void = () => {};
   private applying = false;
   private ended: Promise<void> | undefined;
-  private result: "running" | "done" | Error = "running";
+  private result: "running" | "done" | "failed" = "running";
+  /** Why cdktf failed, for after the step list. */
+  failure: UserError | undefined;
 
   constructor(config: HomelabConfig, outcome: Outcome) {
     this.config = config;
@@ -146,12 +150,18 @@ class CdktfRun {
     const { exitCode } = await cdktf;
     process.off("SIGINT", interrupted);
     file.end();
-    this.result =
-      exitCode === 0
-        ? "done"
-        : new UserError([...explainFailure(this.lines), `the whole output is in ${log}`]);
+    this.result = exitCode === 0 ? "done" : "failed";
+    if (this.result === "failed")
+      this.failure = new UserError([
+        ...explainFailure(this.lines),
+        `the whole output is in ${log}`,
+      ]);
     this.wake();
-    if (this.result instanceof Error) throw this.result;
+    this.throwIfFailed();
+  }
+
+  private throwIfFailed(): void {
+    if (this.result === "failed") throw new Error("see below");
   }
 
   private note(line: string): void {
@@ -179,7 +189,7 @@ class CdktfRun {
         };
         this.waiting.add(once);
       });
-    if (this.result instanceof Error && !condition()) throw this.result;
+    if (!condition()) this.throwIfFailed();
   }
 }
 

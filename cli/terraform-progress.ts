@@ -37,6 +37,9 @@ export function parseTerraformLine(line: string): TerraformEvent | undefined {
   return undefined;
 }
 
+/** cdktf's own account of a failure says nothing that Terraform's lines do not. */
+const NOISE = /^(\d+ Stacks? deploying|Invoking Terraform CLI failed)/;
+
 /**
  * What a user has to read of a failed deploy: our own lines where there are any, else Terraform's.
  *
@@ -49,5 +52,7 @@ export function explainFailure(output: readonly string[]): string[] {
   if (ours.length > 0) return [...new Set(ours as string[])];
   const plain = output.map((line) => line.replace(PREFIX, "").replace(/^│ ?/, "").trimEnd());
   const from = plain.findIndex((line) => /^\s*Error: /.test(line));
-  return (from < 0 ? plain : plain.slice(from)).filter((line) => line.trim() !== "").slice(-30);
+  return (from < 0 ? plain : plain.slice(from))
+    .filter((line) => line.trim() !== "" && !NOISE.test(line))
+    .slice(-30);
 }

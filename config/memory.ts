@@ -4,10 +4,10 @@
  */
 
 /** MiB of the parent process with the app preloaded, and of what requests in flight need. */
-export const BASE_MIB = 300;
+export const BASE_MIB = 224;
 
 /** MiB that one more worker adds while clients log and artifacts go up. */
-export const WORKER_MIB = 60;
+export const WORKER_MIB = 64;
 
 /**
  * Memory the server needs, in MiB.

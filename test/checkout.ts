@@ -1,8 +1,8 @@
 import { cpSync, mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { execa } from "execa";
-import { ROOT } from "../../config/load.ts";
-import { labSettings } from "../../lab/settings.ts";
+import { ROOT } from "../config/load.ts";
+import { labSettings } from "../lab/settings.ts";
 
 /** What a user has: a checkout to edit, and a terminal to type in. */
 export class Checkout {
@@ -13,8 +13,8 @@ export class Checkout {
   }
 
   /** A copy of this repository as it is now, uncommitted files included. */
-  static async create(): Promise<Checkout> {
-    const directory = join(labSettings().dir, "checkout");
+  static async create(name: string): Promise<Checkout> {
+    const directory = join(labSettings().dir, "checkouts", name);
     rmSync(directory, { recursive: true, force: true });
     const files = await execa("git", ["ls-files", "--cached", "--others", "--exclude-standard"], {
       cwd: ROOT,

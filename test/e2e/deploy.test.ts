@@ -8,8 +8,8 @@ import { labSettings, pidFile } from "../../lab/settings.ts";
 import { readLabState } from "../../lab/state.ts";
 import { NomadApi } from "../../nomad/api.ts";
 import type { NomadAllocation, NomadJob } from "../../nomad/types.ts";
+import { Checkout } from "../checkout.ts";
 import { testToolsDirectory } from "../tools.ts";
-import { Checkout } from "./checkout.ts";
 
 const settings = labSettings();
 const url = `http://localhost:${settings.ports.mlflow}`;
@@ -23,7 +23,7 @@ let checkout: Checkout;
 let logged: { run: string; sha256: string };
 
 beforeAll(async () => {
-  checkout = await Checkout.create();
+  checkout = await Checkout.create("deploy");
 });
 
 async function client(...args: string[]) {

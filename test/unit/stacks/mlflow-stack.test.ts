@@ -52,8 +52,8 @@ describe("the stack", () => {
 
   it("derives hosts, origins and Traefik's rule from the hostname and the url", () => {
     const spec = jobspec(synth(smallConfig({ url: "https://mlflow.lan:8443" })));
-    expect(spec).toContain('"MLFLOW_SERVER_ALLOWED_HOSTS" = "mlflow.lan,mlflow.lan:8443"');
-    expect(spec).toContain('"MLFLOW_SERVER_CORS_ALLOWED_ORIGINS" = "https://mlflow.lan:8443"');
+    expect(spec).toContain('MLFLOW_SERVER_ALLOWED_HOSTS = "mlflow.lan,mlflow.lan:8443"');
+    expect(spec).toContain('MLFLOW_SERVER_CORS_ALLOWED_ORIGINS = "https://mlflow.lan:8443"');
     expect(spec).toContain('"traefik.http.routers.mlflow.rule=Host(`mlflow.lan`)"');
   });
 

@@ -70,10 +70,10 @@ job "mlflow" {
       }
 
       env {
-        "HOMELAB_VOLUMES" = "/mnt/backend_store=mlflow-backend-store /mnt/artifacts=mlflow-artifacts"
-        "HOMELAB_WORKERS" = "2"
-        "MLFLOW_SERVER_ALLOWED_HOSTS" = "mlflow.lan"
-        "MLFLOW_SERVER_CORS_ALLOWED_ORIGINS" = "http://mlflow.lan"
+        HOMELAB_VOLUMES = "/mnt/backend_store=mlflow-backend-store /mnt/artifacts=mlflow-artifacts"
+        HOMELAB_WORKERS = "2"
+        MLFLOW_SERVER_ALLOWED_HOSTS = "mlflow.lan"
+        MLFLOW_SERVER_CORS_ALLOWED_ORIGINS = "http://mlflow.lan"
       }
 
       resources {
