@@ -14,6 +14,11 @@ export interface CdktfCall {
 /** The cdktf command of this repository's own packages. */
 export const CDKTF = join(ROOT, "node_modules", "cdktf-cli", "bundle", "bin", "cdktf");
 
+/** Where cdktf writes; the embedded homelab has its own, since Terraform settles there on a state. */
+export function outputDirectory(config: HomelabConfig): string {
+  return join(config.embedded ? labSettings().dir : ROOT, "cdktf.out");
+}
+
 /** Commands that talk to Terraform's providers, and so want the lab's. */
 const WITH_PROVIDERS = ["deploy", "diff", "destroy"];
 
@@ -29,14 +34,8 @@ export function cdktfCall(command: string, config: HomelabConfig, more: string[]
   // Neither a look for newer versions nor a crash report: a deploy talks to the homelab alone.
   const env = { CHECKPOINT_DISABLE: "1", DISABLE_VERSION_CHECK: "1" };
   if (!config.embedded) return { args: [command, ...stacks, ...more], env };
-  const settings = labSettings();
-  const lab = labEnvironment(readLabState(settings));
-  const flags = [
-    "--app",
-    "node --import tsx lab/app.ts",
-    "--output",
-    join(settings.dir, "cdktf.out"),
-  ];
+  const lab = labEnvironment(readLabState(labSettings()));
+  const flags = ["--app", "node --import tsx lab/app.ts", "--output", outputDirectory(config)];
   const providerFlags = WITH_PROVIDERS.includes(command) ? lab.cdktfFlags : [];
   return {
     args: [command, ...stacks, ...flags, ...providerFlags, ...more],

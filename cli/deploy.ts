@@ -8,7 +8,8 @@ import { loadConfig, ROOT } from "../config/load.ts";
 import type { HomelabConfig } from "../config/schema.ts";
 import { labSettings } from "../lab/settings.ts";
 import { labUpSteps } from "../lab/up.ts";
-import { CDKTF, cdktfCall } from "./cdktf.ts";
+import { BUILD_LOG } from "../stacks/mlflow-stack.ts";
+import { CDKTF, cdktfCall, outputDirectory } from "./cdktf.ts";
 import { explainFailure, parseTerraformLine, type TerraformEvent } from "./terraform-progress.ts";
 
 /** The resources of a deploy that take time, in their order, by the start of their address. */
@@ -19,6 +20,8 @@ const STEPS: readonly [prefix: string, title: string][] = [
   ["nomad_job.mlflow-job", "Register the job"],
   ["terraform_data.deployment-check", "Wait for the server and check it from outside"],
 ];
+
+const BUILD_LINES = 15;
 
 interface Outcome {
   summary?: Extract<TerraformEvent, { kind: "summary" }>;
@@ -32,7 +35,7 @@ export async function deploy(): Promise<void> {
   const steps = new Listr(
     [
       ...(config.embedded ? labUpSteps(labSettings()) : []),
-      { title: "Plan the changes (cdktf deploy mlflow)", task: () => run.planned() },
+      { title: "Plan the changes (cdktf deploy mlflow)", task: () => run.plan() },
       ...STEPS.map(([prefix, title]) => waitFor(run, prefix, title)),
       { title: "Finish", task: () => run.finished() },
     ] as ListrTask[],
@@ -67,11 +70,12 @@ class CdktfRun {
   private readonly config: HomelabConfig;
   private readonly outcome: Outcome;
   private readonly directory: string;
+  private readonly planned = new Set<string>();
   private readonly completed = new Set<string>();
   private readonly lines: string[] = [];
   private readonly waiting = new Set<() => void>();
   private say: (resource: string, text: string) => void = () => {};
-  private applying = false;
+  private planMade = false;
   private ended: Promise<void> | undefined;
   private result: "running" | "done" | "failed" = "running";
   /** Why cdktf failed, for after the step list. */
@@ -84,21 +88,23 @@ class CdktfRun {
   }
 
   /** Starts cdktf and returns when the plan is made. */
-  planned(): Promise<void> {
+  plan(): Promise<void> {
     this.ended ??= this.start();
-    return this.until(() => this.applying);
+    return this.until(() => this.planMade);
   }
 
   /**
    * Waits for a resource.
    *
-   * @returns false when the deploy ended without a change to it
+   * @returns false when the plan has no change to it
    */
   async resource(prefix: string, say: (text: string) => void): Promise<boolean> {
     this.say = (resource, text) => {
       if (matches(resource, prefix)) say(text);
     };
-    const done = () => [...this.completed].some((each) => matches(each, prefix));
+    const has = (set: Set<string>) => [...set].some((each) => matches(each, prefix));
+    if (!has(this.planned)) return false;
+    const done = () => has(this.completed);
     await this.until(done);
     return done();
   }
@@ -121,7 +127,8 @@ class CdktfRun {
   private async start(): Promise<void> {
     const log = join(this.directory, "deploy.log");
     mkdirSync(dirname(log), { recursive: true });
-    rmSync(this.outputsFile(), { force: true });
+    const buildLog = join(outputDirectory(this.config), BUILD_LOG);
+    for (const old of [this.outputsFile(), buildLog]) rmSync(old, { force: true });
     const file = createWriteStream(log);
     const { args, env } = cdktfCall("deploy", this.config, [
       "--auto-approve",
@@ -153,6 +160,7 @@ class CdktfRun {
     this.result = exitCode === 0 ? "done" : "failed";
     if (this.result === "failed")
       this.failure = new UserError([
+        ...buildOutput(buildLog, this.lines),
         ...explainFailure(this.lines),
         `the whole output is in ${log}`,
       ]);
@@ -166,11 +174,13 @@ class CdktfRun {
 
   private note(line: string): void {
     const event = parseTerraformLine(line);
-    if (/^(mlflow)?\s*(Plan: |No changes\.)/.test(line)) this.applying = true;
-    if (event?.kind === "completed") this.completed.add(event.resource);
-    if (event?.kind === "said") this.say(event.resource, event.text);
-    if (event?.kind === "summary") this.outcome.summary = event;
-    if (event || this.applying) this.wake();
+    if (!event) return;
+    if (event.kind === "planned") this.planned.add(event.resource);
+    if (event.kind === "plan-made") this.planMade = true;
+    if (event.kind === "completed") this.completed.add(event.resource);
+    if (event.kind === "said") this.say(event.resource, event.text);
+    if (event.kind === "summary") this.outcome.summary = event;
+    this.wake();
   }
 
   private wake(): void {
@@ -191,6 +201,18 @@ class CdktfRun {
       });
     if (!condition()) this.throwIfFailed();
   }
+}
+
+/** The end of what the image's build said, when it is the build that failed. */
+function buildOutput(file: string, lines: readonly string[]): string[] {
+  if (!lines.some((line) => line.includes("docker_image.server-image")) || !existsSync(file))
+    return [];
+  if (!lines.some((line) => /Error running \w+ build/.test(line))) return [];
+  // Each line is a time, a step's number and what was said.
+  const said = readFileSync(file, "utf8")
+    .split("\n")
+    .map((line) => line.replace(/^[\d/]+ [\d:]+ /, ""));
+  return said.filter((line) => line.trim() !== "").slice(-BUILD_LINES);
 }
 
 /** In the lab, the nomad command may stand in for the provider: the resource is called the same. */

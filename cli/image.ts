@@ -4,6 +4,7 @@ import { UserError } from "../config/errors.ts";
 import { loadConfig, ROOT } from "../config/load.ts";
 import { probeDocker } from "../preflight/docker.ts";
 import { probeRegistry } from "../preflight/registry.ts";
+import { dockerCommand } from "./docker-command.ts";
 
 /** Builds the image with the tag that version.txt names. */
 export async function buildImage(): Promise<void> {
@@ -56,10 +57,7 @@ function stopOn(problems: string[]): void {
 async function docker(config: Config, args: string[]): Promise<void> {
   const host = config.docker.host ? { DOCKER_HOST: config.docker.host } : {};
   const env = { DOCKER_BUILDKIT: "1", ...host };
-  const result = await execa("docker", args, { env, stdio: "inherit", reject: false });
-  if (result.code === "ENOENT")
-    throw new UserError([
-      "docker: command not found; install Docker's client (Debian: apt-get install docker.io)",
-    ]);
+  const command = await dockerCommand();
+  const result = await execa(command, args, { env, stdio: "inherit", reject: false });
   if (result.failed) throw new UserError([`docker ${args[0]} failed; what it said is above`]);
 }

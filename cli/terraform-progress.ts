@@ -1,6 +1,7 @@
 /** What one line of a deploy's output says about a resource, or about the whole. */
 export type TerraformEvent =
-  | { readonly kind: "started" | "completed"; readonly resource: string; readonly took?: string }
+  | { readonly kind: "planned" | "completed"; readonly resource: string }
+  | { readonly kind: "plan-made" }
   | { readonly kind: "said"; readonly resource: string; readonly text: string }
   | {
       readonly kind: "summary";
@@ -26,15 +27,19 @@ export function parseTerraformLine(line: string): TerraformEvent | undefined {
     const [added = 0, changed = 0, destroyed = 0] = summary.slice(1).map(Number);
     return { kind: "summary", added, changed, destroyed };
   }
+  if (/^(Plan: \d|No changes\.|You can apply this plan)/.test(text)) return { kind: "plan-made" };
+  // "will be created", "must be replaced", "is tainted, so must be replaced", ...
+  const planned =
+    /^# ([a-z_]+\.[\w-]+)(?: \([^()]*\))? (will|must|is tainted)\b(?!.* destroyed)/.exec(text);
+  if (planned?.[1]) return { kind: "planned", resource: planned[1] };
   // ADDRESS (CONSTRUCT/PATH): what happens; the path is cdktf's addition.
   const about = /^([a-z_]+\.[\w-]+)(?: \([^()]*\))?(?: \((local-exec)\))?: (.*)$/.exec(text);
   if (!about) return undefined;
   const [, resource = "", provisioner, said = ""] = about;
   if (provisioner) return { kind: "said", resource, text: said };
-  if (/^(Creating|Modifying)\.\.\./.test(said)) return { kind: "started", resource };
-  const done = /^(?:Creation|Modifications) complete after (\S+)/.exec(said);
-  if (done) return { kind: "completed", resource, took: done[1] };
-  return undefined;
+  return /^(Creation|Modifications) complete after /.test(said)
+    ? { kind: "completed", resource }
+    : undefined;
 }
 
 /** cdktf's own account of a failure says nothing that Terraform's lines do not. */

@@ -31,6 +31,11 @@ export interface ServerImageProps {
    */
   readonly caBundle?: string;
   /**
+   * Absolute path of a file in an existing directory, to which the build's output is appended.
+   * Provider releases that build with buildx tell none of it otherwise.
+   */
+  readonly buildLog: string;
+  /**
    * What has to be done before the build begins.
    * @default nothing
    */
@@ -67,6 +72,7 @@ export class ServerImage extends Construct {
         context: escapeTerraform(props.context),
         dockerfile: escapeTerraform(join(props.context, "Dockerfile")),
         buildArgs,
+        buildLogFile: escapeTerraform(props.buildLog),
         secrets: props.caBundle ? [{ id: "ca", src: escapeTerraform(props.caBundle) }] : undefined,
       },
       dependsOn: props.dependsOn,

@@ -63,7 +63,7 @@ export const labErrors = {
 
   noBaseImage: (image: string, reason: string) =>
     new LabError(
-      `no base image: ${image} can't be pulled, and making one from Debian's packages failed (${reason}): pull it by hand (docker pull ${image}), or make deb.debian.org reachable`,
+      `no base image: ${image} can't be pulled, and making one from Debian's packages failed (${reason}): pull it by hand (docker pull ${image}), or make Debian's packages reachable`,
     ),
 
   serverDied: (server: string, log: string, lastLines: string) =>

@@ -1,7 +1,7 @@
-import { join } from "node:path";
+import { join, resolve } from "node:path";
 import { DockerProvider } from "@cdktf/provider-docker/lib/provider/index.js";
 import { NomadProvider } from "@cdktf/provider-nomad/lib/provider/index.js";
-import { LocalBackend, TerraformOutput, TerraformStack } from "cdktf";
+import { App, LocalBackend, TerraformOutput, TerraformStack } from "cdktf";
 import type { Construct } from "constructs";
 import type { HomelabConfig } from "../config/schema.ts";
 import { DeploymentCheck } from "../constructs/deployment-check.ts";
@@ -14,6 +14,9 @@ import { ServerImage } from "../constructs/server-image.ts";
 import { NomadApi, type NomadTarget } from "../nomad/api.ts";
 import { mlflowVersion } from "./mlflow-version.ts";
 import { serverEnvironment } from "./server-environment.ts";
+
+/** Name, in cdktf's output directory, of the file with what the image's build said. */
+export const BUILD_LOG = "image-build.log";
 
 export interface MlflowStackProps {
   readonly config: HomelabConfig;
@@ -53,6 +56,7 @@ export class MlflowStack extends TerraformStack {
       uid: config.image.uid,
       gid: config.image.gid,
       caBundle: config.image.caBundle,
+      buildLog: resolve(App.of(this).outdir, BUILD_LOG),
       dependsOn: [claim.resource],
     });
 

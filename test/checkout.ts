@@ -1,4 +1,12 @@
-import { cpSync, mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import {
+  cpSync,
+  mkdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  utimesSync,
+  writeFileSync,
+} from "node:fs";
 import { dirname, join } from "node:path";
 import { execa } from "execa";
 import { ROOT } from "../config/load.ts";
@@ -25,6 +33,8 @@ export class Checkout {
       cpSync(join(ROOT, file), join(directory, file), { force: true });
     }
     symlinkSync(join(ROOT, "node_modules"), join(directory, "node_modules"));
+    // As after npm ci: what is installed is newer than the lock file.
+    utimesSync(join(directory, "package-lock.json"), 0, 0);
     return new Checkout(directory);
   }
 

@@ -1,8 +1,10 @@
 /** Before the tests on real servers: a lab of their own, beside the user's. After them: stopped. */
+import { readFileSync } from "node:fs";
 import { join } from "node:path";
+import { execa } from "execa";
 import { ROOT } from "../config/load.ts";
 import { labDown } from "../lab/down.ts";
-import { labSettings } from "../lab/settings.ts";
+import { type LabSettings, labSettings } from "../lab/settings.ts";
 import { readLabState } from "../lab/state.ts";
 import { labUp } from "../lab/up.ts";
 import { installTestTools } from "./tools.ts";
@@ -16,11 +18,21 @@ export default async function setup(): Promise<() => Promise<void>> {
   const settings = labSettings();
   await installTestTools();
   await labUp(settings);
-  const provider = readLabState(settings)?.nomadProvider;
+  const state = readLabState(settings);
+  const provider = state?.nomadProvider;
   console.log(
     provider === "cli"
       ? "the job is registered by the nomad command: no hashicorp/nomad provider was found"
       : `the job is registered by the hashicorp/nomad provider (${provider})`,
   );
+  process.env.HOMELAB_TEST_NOMAD = state?.nomadBinary;
+  process.env.HOMELAB_TEST_IMAGE = await buildImage(settings);
   return () => labDown(settings, { purge: process.env.HOMELAB_KEEP_LAB !== "1" });
+}
+
+/** The image as `make build` makes it. */
+async function buildImage(settings: LabSettings): Promise<string> {
+  await execa("node", ["--import", "tsx", "cli/homelab.ts", "build"], { cwd: ROOT });
+  const version = readFileSync(join(ROOT, "version.txt"), "utf8").trim();
+  return `127.0.0.1:${settings.ports.registry}/mlflow:v${version}`;
 }

@@ -19,6 +19,9 @@ export async function installTestTools(): Promise<void> {
   const missing: string[] = [];
   for (const [name, command] of Object.entries(PACKAGES))
     if ((await execa("which", [command], { reject: false })).failed) missing.push(name);
+  // Debian keeps what venv needs in a package of its own.
+  if ((await execa("python3", ["-c", "import ensurepip"], { reject: false })).failed)
+    missing.push("python3-venv");
   if (missing.length > 0 && process.getuid?.() === 0) {
     const env = { DEBIAN_FRONTEND: "noninteractive" };
     const options = { env, reject: false, stdout: "ignore" } as const;

@@ -1,11 +1,14 @@
 /**
- * The image, run by the Docker daemon of DOCKER_HOST. HOMELAB_TEST_IMAGE names it.
+ * The image, run by the lab's Docker daemon, or DOCKER_HOST's. HOMELAB_TEST_IMAGE names it.
  * Only standard input and output are used, so the daemon may be on another machine.
  */
 import { readFileSync } from "node:fs";
 import { execa } from "execa";
 import { beforeAll, describe, expect, test } from "vitest";
+import { labSettings } from "../../lab/settings.ts";
+import { readLabState } from "../../lab/state.ts";
 
+process.env.DOCKER_HOST ??= readLabState(labSettings())?.dockerHost;
 const image = process.env.HOMELAB_TEST_IMAGE;
 if (!image) console.log("server image: skipped, HOMELAB_TEST_IMAGE names no image");
 

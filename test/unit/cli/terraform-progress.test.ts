@@ -4,16 +4,23 @@ import { explainFailure, parseTerraformLine } from "../../../cli/terraform-progr
 describe("a line of cdktf's output", () => {
   it.each([
     [
-      "mlflow  docker_image.server-image_5639FB9A (server-image/image): Creating...",
-      { kind: "started", resource: "docker_image.server-image_5639FB9A" },
+      "          # docker_image.server-image_5639FB9A (server-image/image) must be replaced",
+      { kind: "planned", resource: "docker_image.server-image_5639FB9A" },
     ],
     [
+      "          # terraform_data.x_1 (a/b) is tainted, so must be replaced",
+      { kind: "planned", resource: "terraform_data.x_1" },
+    ],
+    ["          # nomad_job.x_1 (a/b) will be destroyed", undefined],
+    ["        Plan: 1 to add, 0 to change, 1 to destroy.", { kind: "plan-made" }],
+    ["mlflow  No changes. Your infrastructure matches the configuration.", { kind: "plan-made" }],
+    [
       "        docker_image.server-image_5639FB9A (server-image/image): Creation complete after 1m2s [id=sha256:1]",
-      { kind: "completed", resource: "docker_image.server-image_5639FB9A", took: "1m2s" },
+      { kind: "completed", resource: "docker_image.server-image_5639FB9A" },
     ],
     [
       "mlflow  nomad_job.mlflow-job_8AB9954B (mlflow-job/job): Modifications complete after 1s [id=mlflow]",
-      { kind: "completed", resource: "nomad_job.mlflow-job_8AB9954B", took: "1s" },
+      { kind: "completed", resource: "nomad_job.mlflow-job_8AB9954B" },
     ],
     [
       "mlflow  terraform_data.x_1 (a/b) (local-exec): MLflow 3.17.2 answers at http://x: all well",
