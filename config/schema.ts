@@ -280,8 +280,10 @@ export const homelabSchema = z
           .int({ error: "seconds, a whole number from 30 to 3600" })
           .min(30, { error: "seconds, a whole number from 30 to 3600" })
           .max(3600, { error: "seconds, a whole number from 30 to 3600" })
-          .default(300)
-          .describe("Seconds a new server has to become healthy before the old one is put back."),
+          .default(180)
+          .describe(
+            "Seconds a new server has to become healthy, the pull of its image included, before the old one is put back.",
+          ),
         adopt: z
           .boolean()
           .default(false)

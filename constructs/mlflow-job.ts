@@ -34,7 +34,7 @@ export interface MlflowJobProps {
   readonly memory: number;
   /** Seconds between SIGTERM and SIGKILL. */
   readonly killTimeout: number;
-  /** Seconds a new allocation has to become healthy. */
+  /** Seconds a new allocation has to become healthy, the pull of the image included. */
   readonly healthyDeadline: number;
   /** What has to be done before the job is registered. */
   readonly dependsOn?: ITerraformDependable[];
@@ -74,8 +74,6 @@ export class MlflowJob extends Construct {
       ...props,
       image: IMAGE,
       staticPort: props.staticPort ?? null,
-      // Time to pull the image as well; Nomad wants it above the healthy deadline.
-      progressDeadline: props.healthyDeadline + 300,
     });
     this.resource = new Job(this, "job", {
       provider: props.provider,

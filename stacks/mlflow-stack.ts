@@ -107,8 +107,8 @@ export class MlflowStack extends TerraformStack {
         url,
         through: config.check.through,
         mlflowVersion: mlflowVersion(root),
-        // Nomad gives up by itself at the job's progress deadline, and says why.
-        deadline: config.job.healthyDeadline + 360,
+        // Nomad gives up by itself at the healthy deadline; what it can't place waits for ever.
+        deadline: config.job.healthyDeadline + 60,
       },
       image: image.reference,
       after: [job.resource],

@@ -12,13 +12,14 @@ job "mlflow" {
   }
 
   # One server at a time: two that write to the same SQLite file would damage it, so no canary.
+  # No progress deadline: the first unhealthy allocation ends the deployment, and the old is back.
   update {
     max_parallel      = 1
     canary            = 0
     health_check      = "checks"
     min_healthy_time  = "3s"
-    healthy_deadline  = "300s"
-    progress_deadline = "600s"
+    healthy_deadline  = "180s"
+    progress_deadline = "0s"
     auto_revert       = true
   }
 
