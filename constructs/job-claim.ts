@@ -10,6 +10,8 @@ export interface JobClaimProps {
   readonly nomad: NomadTarget;
   /** Name of the job. */
   readonly job: string;
+  /** Absolute path of Terraform's state file. */
+  readonly state: string;
   /** Take over a job that this state does not know. */
   readonly adopt: boolean;
 }
@@ -25,6 +27,7 @@ export class JobClaim extends Construct {
     super(scope, id);
     const ask = runScript(props.root, "check/claim.ts", {
       HOMELAB_JOB: props.job,
+      HOMELAB_STATE: escapeTerraform(props.state),
       HOMELAB_NOMAD: escapeTerraform(JSON.stringify(props.nomad)),
     });
     this.resource = new DataResource(this, "claim", {

@@ -30,7 +30,8 @@ export interface MlflowStackProps {
 export class MlflowStack extends TerraformStack {
   constructor(scope: Construct, id: string, { config, version, root }: MlflowStackProps) {
     super(scope, id);
-    new LocalBackend(this, { path: join(root, config.state.path) });
+    const state = resolve(root, config.state.path);
+    new LocalBackend(this, { path: state });
     const target: NomadTarget = {
       address: config.nomad.address,
       region: config.nomad.region,
@@ -43,6 +44,7 @@ export class MlflowStack extends TerraformStack {
       root,
       nomad: target,
       job: config.job.name,
+      state,
       adopt: config.job.adopt,
     });
 

@@ -191,8 +191,16 @@ describe("make deploy", () => {
 
   it("does not overwrite a job that somebody else registered", async () => {
     checkout.configure('job: { ...embedded.job, name: "foreign" }, service: { name: "foreign" }');
-    const spec = `job "foreign" { group "g" { task "t" { driver = "docker"
-      config { image = "none" } } } }`;
+    const spec = `job "foreign" {
+      group "g" {
+        task "t" {
+          driver = "docker"
+          config {
+            image = "none"
+          }
+        }
+      }
+    }`;
     const env = { NOMAD_ADDR: nomad.address };
     const binary = readLabState(settings)?.nomadBinary ?? "nomad";
     await execa(binary, ["job", "run", "-detach", "-"], { env, input: spec });
