@@ -8,7 +8,8 @@ import { MlflowStack } from "./stacks/mlflow-stack.ts";
 await exitOnUserError(async () => {
   const { config, version } = await loadConfig();
   await preflight(config);
-  const app = new App();
+  // cdktf would run `terraform version` for each synth; Terraform checks its version by itself.
+  const app = new App({ skipValidation: true });
   new MlflowStack(app, "mlflow", { config, version, root: ROOT });
   app.synth();
 });

@@ -24,7 +24,10 @@ await exitOnUserError(async () => {
  */
 function isInState(file: string, name: string): boolean {
   if (!existsSync(file)) return false;
-  const { resources } = JSON.parse(readFileSync(file, "utf8")) as TerraformState;
+  const text = readFileSync(file, "utf8");
+  // Terraform makes the file empty when it takes its lock, before the first deploy wrote any.
+  if (text.trim() === "") return false;
+  const { resources } = JSON.parse(text) as TerraformState;
   const jobs = resources.filter((each) => each.name.startsWith("mlflow-job_"));
   // The embedded homelab's stand-in for nomad_job carries the job's id in its input.
   return jobs

@@ -103,8 +103,10 @@ async function failure(
   }
   const where = `allocation ${latest.ID.slice(0, 8)} on ${latest.NodeName}`;
   lines.push(...lastEvents(latest).map((event) => `${where}: ${event}`));
+  const lost = ["lost", "unknown"].includes(latest.ClientStatus);
+  if (lost) lines.push(`${where}: the Nomad client does not answer any more; start it`);
   for (const [task, state] of Object.entries(latest.TaskStates ?? {})) {
-    if (state.State === "running" && !state.Failed && state.Restarts === 0) {
+    if (!lost && state.State === "running" && !state.Failed && state.Restarts === 0) {
       lines.push(`${where}: ${task} runs, but its health check at /health did not pass`);
     }
     const log = await lastLogLines(nomad, latest.ID, task);

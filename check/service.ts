@@ -93,7 +93,7 @@ export async function checkService(spec: CheckSpec, base: string): Promise<strin
   );
 
   const sent = randomBytes(ARTIFACT_BYTES);
-  const path = `${ARTIFACTS}/.homelab-check/${randomUUID()}`;
+  const path = `${ARTIFACTS}/.homelab-check-${randomUUID()}`;
   const put = await ask(path, { "content-type": "application/octet-stream" }, "PUT", sent);
   expect(
     "uploading an artifact",

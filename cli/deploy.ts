@@ -8,12 +8,14 @@ import { loadConfig, ROOT } from "../config/load.ts";
 import type { HomelabConfig } from "../config/schema.ts";
 import { labSettings } from "../lab/settings.ts";
 import { labUpSteps } from "../lab/up.ts";
+import { reason } from "../preflight/reason.ts";
 import { BUILD_LOG } from "../stacks/mlflow-stack.ts";
 import { CDKTF, cdktfCall, outputDirectory } from "./cdktf.ts";
 import { explainFailure, parseTerraformLine, type TerraformEvent } from "./terraform-progress.ts";
 
 /** The resources of a deploy that take time, in their order, by the start of their address. */
 const STEPS: readonly [prefix: string, title: string][] = [
+  ["terraform_data.job-claim", "Claim the job's name"],
   ["docker_image.server-image", "Build the image"],
   ["docker_registry_image.server-image", "Push the image"],
   ["terraform_data.nomad-volumes", "Prepare the volumes on the Nomad clients"],
@@ -23,8 +25,10 @@ const STEPS: readonly [prefix: string, title: string][] = [
 
 const BUILD_LINES = 15;
 
+type Summary = Extract<TerraformEvent, { kind: "summary" }>;
+
 interface Outcome {
-  summary?: Extract<TerraformEvent, { kind: "summary" }>;
+  summary?: Summary;
 }
 
 /** `cdktf deploy mlflow` with all it needs before, and what a user wants to know after. */
@@ -50,7 +54,10 @@ export async function deploy(): Promise<void> {
   await steps.run().catch((error) => {
     throw run.failure ?? error;
   });
-  console.log(conclusion(config, outcome, run.outputs()));
+  const outputs = run.outputs();
+  const unchanged = !outcome.summary || isNothing(outcome.summary);
+  if (unchanged && config.check.through === "url") await expectAnswer(outputs);
+  console.log(conclusion(config, outcome, outputs));
 }
 
 function waitFor(run: CdktfRun, prefix: string, title: string): ListrTask {
@@ -224,13 +231,28 @@ function matches(resource: string, prefix: string): boolean {
   );
 }
 
+function isNothing({ added, changed, destroyed }: Summary): boolean {
+  return added + changed + destroyed === 0;
+}
+
+/** A deploy without changes asks nothing of the service; a server that is down is still told of. */
+async function expectAnswer({ url, nomad_job_url: job }: Record<string, string>): Promise<void> {
+  const asked = await fetch(`${url}/health`, { signal: AbortSignal.timeout(5_000) }).then(
+    ({ status }) => (status === 200 ? undefined : `status ${status}`),
+    (error) => reason(error.cause ?? error),
+  );
+  if (asked)
+    throw new UserError([
+      `${url}/health: expected 200, found ${asked}, although nothing was to be changed; see the job's events and log: ${job}`,
+    ]);
+}
+
 function conclusion(
   config: HomelabConfig,
   { summary }: Outcome,
   outputs: Record<string, string>,
 ): string {
   const { url, image, version, nomad_job_url: job, playbook_command: playbook } = outputs;
-  const changes = summary ? summary.added + summary.changed + summary.destroyed : 0;
   const undo = config.embedded
     ? [
         "make destroy            stops MLflow; its data stays",
@@ -239,7 +261,7 @@ function conclusion(
     : ["make destroy            stops MLflow; its data, volumes and images stay"];
   return [
     "",
-    changes === 0
+    !summary || isNothing(summary)
       ? "Nothing to change: everything is as configured."
       : "MLflow is up, and was checked from outside.",
     "",

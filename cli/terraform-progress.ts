@@ -51,13 +51,35 @@ const NOISE = /^(\d+ Stacks? deploying|Invoking Terraform CLI failed)/;
  * @param output everything the deploy printed
  */
 export function explainFailure(output: readonly string[]): string[] {
+  const locked = output.findIndex((line) => line.includes("Error acquiring the state lock"));
+  if (locked >= 0) {
+    const who = output
+      .slice(locked)
+      .find((line) => /\bWho:/.test(line))
+      ?.replace(/^.*Who:\s*/, "");
+    return [`another deploy is running (${who ?? "elsewhere"}): wait until it has ended`];
+  }
+  const refusals = output.flatMap(ansibleRefusal);
+  if (refusals.length > 0) return [...new Set(refusals)];
   const ours = output
     .map((line) => /^.*?\berror: (.*)$/.exec(line.replace(/^\s*│?\s*/, ""))?.[1]?.trim())
     .filter((line) => line !== undefined && line !== "");
-  if (ours.length > 0) return [...new Set(ours as string[])];
+  // Terraform repeats them, broken into lines of its own.
+  const whole = ours.filter((a) => !ours.some((b) => b !== a && b?.startsWith(a as string)));
+  if (whole.length > 0) return [...new Set(whole as string[])];
   const plain = output.map((line) => line.replace(PREFIX, "").replace(/^│ ?/, "").trimEnd());
   const from = plain.findIndex((line) => /^\s*Error: /.test(line));
   return (from < 0 ? plain : plain.slice(from))
     .filter((line) => line.trim() !== "" && !NOISE.test(line))
-    .slice(-30);
+    .slice(0, 30);
+}
+
+/** The message of a task that failed, from the line in which Ansible prints its result as JSON. */
+function ansibleRefusal(line: string): string[] {
+  const result = /\(local-exec\): (?:fatal|failed): .*?"msg": ("(?:[^"\\]|\\.)*")/.exec(line)?.[1];
+  if (!result) return [];
+  const message: string = JSON.parse(result);
+  return message === "One or more items failed" || message === "All items completed"
+    ? []
+    : [message];
 }

@@ -1,4 +1,4 @@
-import { existsSync, readFileSync } from "node:fs";
+import { existsSync, readFileSync, statSync } from "node:fs";
 import { dirname, relative, resolve } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import { checkConfig } from "./check.ts";
@@ -37,7 +37,7 @@ async function readConfig(
   shown: string,
   problems: string[],
 ): Promise<HomelabConfig | undefined> {
-  if (!existsSync(file)) {
+  if (!existsSync(file) || !statSync(file).isFile()) {
     problems.push(
       `${shown}: no such file; name another with HOMELAB_CONFIG, or start from one of examples/`,
     );
@@ -54,6 +54,10 @@ async function readConfig(
     problems.push(`${shown}: exports nothing; expected \`export default defineHomelab({ ... })\``);
     return undefined;
   }
+  if (exported.default instanceof Promise) {
+    problems.push(`${shown}: exports a promise; write \`export default await ...\``);
+    return undefined;
+  }
   try {
     return checkConfig(exported.default, shown);
   } catch (error) {
@@ -66,7 +70,7 @@ async function readConfig(
 function readVersion(problems: string[]): string {
   const file = resolve(ROOT, "version.txt");
   const allowed = "one line, a tag of at most 120 letters, digits and . _ -, such as 1.0.0";
-  if (!existsSync(file)) {
+  if (!existsSync(file) || !statSync(file).isFile()) {
     problems.push(`version.txt: no such file; expected ${allowed}`);
     return "";
   }
@@ -78,7 +82,10 @@ function readVersion(problems: string[]): string {
 }
 
 function firstLine(error: unknown): string {
-  const message = error instanceof Error ? error.message : String(error);
+  const message = error instanceof Error ? error.message : show(error);
+  // esbuild counts the errors first, and then says where and what.
+  const located = message.split("\n").find((line) => /:\d+:\d+: ERROR:/.test(line));
+  if (located) return located.trim();
   return (
     message
       .split("\n")

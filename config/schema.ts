@@ -30,14 +30,26 @@ const absolutePath = () =>
   z.string().refine((path) => isAbsolute(path) && !/[\p{Cc}:]/u.test(path), {
     error: "an absolute path without colons or line breaks",
   });
+const SYSTEM =
+  /^\/((bin|boot|dev|etc|lib\w*|proc|run|sbin|sys|usr)(\/.*)?|(home|media|mnt|opt|root|srv|tmp|var)|var\/lib)?$/;
+/** Owner and mode of a volume's directory are set: a directory of the system's would break it. */
+const volumePath = () =>
+  absolutePath().refine((path) => !SYSTEM.test(posix.resolve(path)), {
+    error: "a directory of its own, not one of the system's, such as /srv/mlflow",
+  });
 const id = (what: string) =>
   z
     .int({ error: `a numeric ${what} from 1 to 65533` })
     .min(1, { error: `a numeric ${what} from 1 to 65533: the server never runs as root` })
     .max(65533, { error: `a numeric ${what} from 1 to 65533` });
 
+function isPort(value: number): boolean {
+  return value >= 1 && value <= 65535;
+}
+
 function isHttpUrl(value: string): boolean {
-  if (!URL.canParse(value)) return false;
+  // The parser forgives blanks, backslashes and more, and the text is used as it stands.
+  if (!/^https?:\/\/[A-Za-z0-9.\-[\]:]+\/?$/.test(value) || !URL.canParse(value)) return false;
   const url = new URL(value);
   const plain = url.pathname === "/" && !url.search && !url.hash && !url.username && !url.password;
   return /^https?:$/.test(url.protocol) && url.hostname !== "" && plain;
@@ -46,7 +58,7 @@ function isHttpUrl(value: string): boolean {
 /** Where a volume's data lies. One kind today; NFS joins this union. */
 const volumeSource = z.union([
   z.strictObject({
-    directory: absolutePath().describe("Directory on the Nomad client, made when it is missing."),
+    directory: volumePath().describe("Directory on the Nomad client, made when it is missing."),
   }),
 ]);
 
@@ -59,14 +71,20 @@ const volume = (fallbackName: string, what: string) =>
       source: volumeSource.describe("Where the data lies."),
       mode: z
         .string()
-        .regex(/^0[0-7]{3}$/, { error: 'an octal mode of four digits, such as "0750"' })
+        .regex(/^07[0-7]{2}$/, {
+          error: 'an octal mode with all rights for the owner, such as "0750"',
+        })
         .default("0750")
         .describe("Mode of the volume's directory, octal. The owner is image.uid and image.gid."),
     })
     .describe(what);
 
 const client = z.strictObject({
-  name: hostname().describe("Name in the Ansible inventory, and in messages."),
+  name: hostname()
+    .refine((each) => !["all", "ungrouped"].includes(each), {
+      error: 'a name other than Ansible\'s own "all" and "ungrouped"',
+    })
+    .describe("Name in the Ansible inventory, and in messages."),
   address: hostname().optional().describe("Address to connect to. Default: the name."),
   connection: z
     .enum(["ssh", "local"])
@@ -78,11 +96,23 @@ const client = z.strictObject({
   become: z.boolean().default(true).describe("Use sudo on the client; the roles need root there."),
 });
 
+/** What the deploy sets, and what its checks rest on: the volumes' sentinels, the memory model. */
+const RESERVED = /^(HOMELAB_.*|MLFLOW_SERVER_(ALLOWED_HOSTS|CORS_ALLOWED_ORIGINS)|PATH|LD_.*)$/;
+
 const envVars = z
   .record(
     z.string().regex(/^[A-Za-z_][A-Za-z0-9_]*$/, { error: "a name of letters, digits and _" }),
-    z.string(),
+    z.string().regex(/^[^\0]*$/, { error: "a text without NUL" }),
   )
+  .superRefine((env, context) => {
+    for (const key of Object.keys(env).filter((each) => RESERVED.test(each)))
+      context.addIssue({
+        code: "custom",
+        path: [key],
+        input: env[key],
+        message: "a variable that the deploy does not set by itself",
+      });
+  })
   .default({});
 
 export const homelabSchema = z
@@ -106,7 +136,9 @@ export const homelabSchema = z
           .min(1, { error: "at least one datacenter" })
           .default(["dc1"])
           .describe("Datacenters the job may run in; globs as Nomad knows them."),
-        namespace: oneLine()
+        namespace: z
+          .string()
+          .regex(/^[a-zA-Z0-9-]{1,128}$/, { error: "1 to 128 letters, digits or hyphens" })
           .optional()
           .describe('Namespace of the job. Default: NOMAD_NAMESPACE, else "default".'),
       })
@@ -135,7 +167,7 @@ export const homelabSchema = z
               'HOST or HOST:PORT of the registry, without a scheme, such as "registry.lan:5000"',
             abort: true,
           })
-          .refine((address) => Number(address.split(":")[1] ?? 443) <= 65535, {
+          .refine((address) => isPort(Number(address.split(":")[1] ?? 443)), {
             error: "a port from 1 to 65535",
           })
           .describe("The Docker registry, HOST:PORT, as it stands in the image's name."),
@@ -156,7 +188,9 @@ export const homelabSchema = z
           })
           .default("mlflow")
           .describe("Repository name in the registry. The tag is v and what version.txt says."),
-        baseImage: oneLine()
+        baseImage: z
+          .string()
+          .regex(/^[a-z0-9][\w.:/@-]*$/, { error: "an image, such as python:3.11-slim-bookworm" })
           .default("python:3.11-slim-bookworm")
           .describe("Base image: a slim Debian with Python 3.11 to 3.13."),
         uid: id("uid").default(1000).describe("User id of the server, and owner of the volumes."),
@@ -178,7 +212,9 @@ export const homelabSchema = z
           .default(2)
           .describe("Worker processes of the server."),
         allowedHosts: z
-          .array(oneLine())
+          .array(
+            z.string().regex(/^[^\s,]+$/, { error: "a Host header, without blanks and commas" }),
+          )
           .default([])
           .describe("More Host headers to accept, beside hostname and url. Ports are literal."),
         corsOrigins: z
@@ -325,6 +361,7 @@ export const homelabSchema = z
     state: z
       .strictObject({
         path: oneLine()
+          .refine((path) => /[^/.]$/.test(path), { error: "the path of a file" })
           .default("terraform.mlflow.tfstate")
           .describe(
             "Terraform's state file, from the repository's root. Keep it: it is what a deploy knows.",

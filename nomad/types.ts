@@ -65,3 +65,9 @@ export interface NomadPlacementFailure {
   readonly ConstraintFiltered: Readonly<Record<string, number>> | null;
   readonly DimensionExhausted: Readonly<Record<string, number>> | null;
 }
+
+/** https://developer.hashicorp.com/nomad/api-docs/nodes */
+export interface NomadNode {
+  readonly Name: string;
+  readonly Status: string;
+}

@@ -1,5 +1,7 @@
-import { execa } from "execa";
+import { existsSync } from "node:fs";
+import { delimiter, join } from "node:path";
 import type { HomelabConfig } from "../config/schema.ts";
+import { run } from "./run.ts";
 
 const TIMEOUT_S = 8;
 
@@ -12,9 +14,9 @@ export async function probeAnsible({ ansible, clients }: HomelabConfig): Promise
   return problems.flat();
 }
 
-async function probeCommand(): Promise<string[]> {
-  const asked = await execa("ansible-playbook", ["--version"], { reject: false });
-  if (!asked.failed) return [];
+function probeCommand(): string[] {
+  // That it is there is enough: to ask its version takes a second.
+  if (isOnPath("ansible-playbook")) return [];
   return [
     "ansible-playbook: not found; install Ansible (Debian: apt-get install ansible; else pipx install ansible-core), or set ansible.run to false",
   ];
@@ -25,8 +27,8 @@ async function probeClient(client: Client, index: number): Promise<string[]> {
   const sudo = client.become ? ["sudo", "-n", "true"] : ["true"];
   if (client.connection === "local") {
     if (process.getuid?.() === 0 || !client.become) return [];
-    const asked = await execa("sudo", ["-n", "true"], { reject: false });
-    return asked.failed
+    const { code } = await run("sudo", ["-n", "true"], TIMEOUT_S);
+    return code !== 0
       ? [`client ${client.name}: sudo wants a password here; run as root, or set ${setting}.become`]
       : [];
   }
@@ -37,22 +39,20 @@ async function probeClient(client: Client, index: number): Promise<string[]> {
     ...(client.user ? ["-l", client.user] : []),
     ...(client.privateKey ? ["-i", client.privateKey] : []),
   ];
-  const asked = await execa("ssh", [...options, ...login, "--", address, ...sudo], {
-    reject: false,
-    stdin: "ignore",
-    timeout: (TIMEOUT_S + 4) * 1000,
-  });
-  if (!asked.failed) return [];
-  const said =
-    String(asked.stderr ?? "")
-      .trim()
-      .split("\n")
-      .at(-1)
-      ?.trim() || asked.shortMessage;
+  const args = [...options, ...login, "--", address, ...sudo];
+  const { code, stderr } = await run("ssh", args, TIMEOUT_S + 4);
+  if (code === 0) return [];
+  if (code === "ENOENT") return ["ssh: command not found; install an ssh client"];
+  const said = stderr.split("\n").at(-1)?.trim() || `no answer in ${TIMEOUT_S + 4} s`;
   // 255 is ssh's own failure, anything else the remote command's.
-  if (asked.exitCode === 255 || asked.exitCode === undefined)
+  if (code === 255 || typeof code === "string")
     return [`client ${client.name}: ssh to ${address}:${client.port}: ${said}; set ${setting}`];
   return [
     `client ${client.name}: ${client.user ?? "the ssh user"} can't become root without a password: ${said}; allow it in sudoers, or set ${setting}.user`,
   ];
+}
+
+function isOnPath(command: string): boolean {
+  const folders = (process.env.PATH ?? "").split(delimiter);
+  return folders.some((folder) => existsSync(join(folder, command)));
 }

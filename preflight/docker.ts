@@ -1,7 +1,7 @@
-import { execa } from "execa";
 import { Agent, request } from "undici";
 import type { HomelabConfig } from "../config/schema.ts";
 import { reason } from "./reason.ts";
+import { run } from "./run.ts";
 
 const SETTING = "start it, or set docker.host or DOCKER_HOST";
 const DEFAULT_HOST = "unix:///var/run/docker.sock";
@@ -27,11 +27,9 @@ async function ping(socketPath: string): Promise<void> {
 
 /** TCP with client certificates and ssh are the docker command's to set up. */
 async function askTheCommand(host: string): Promise<void> {
-  const asked = await execa("docker", ["version", "--format", "{{.Server.Version}}"], {
-    env: { DOCKER_HOST: host },
-    timeout: 10_000,
-    reject: false,
-  });
-  if (asked.timedOut) throw new Error("no answer in 10 s");
-  if (asked.failed) throw new Error(String(asked.stderr || asked.message));
+  const args = ["version", "--format", "{{.Server.Version}}"];
+  const { code, stderr } = await run("docker", args, 10, { DOCKER_HOST: host });
+  if (code === 0) return;
+  if (code === "ENOENT") throw new Error("the docker command, which would ask it, is not found");
+  throw new Error(stderr || "no answer in 10 s");
 }

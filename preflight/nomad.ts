@@ -1,5 +1,6 @@
 import type { HomelabConfig } from "../config/schema.ts";
 import { NomadApi } from "../nomad/api.ts";
+import type { NomadNode } from "../nomad/types.ts";
 import { reason } from "./reason.ts";
 
 const SETTING = "set nomad.address, NOMAD_ADDR, NOMAD_TOKEN or NOMAD_CACERT";
@@ -10,9 +11,12 @@ export async function probeNomad({ nomad }: HomelabConfig): Promise<string[]> {
   try {
     const namespace = nomad.namespace || process.env.NOMAD_NAMESPACE || "default";
     const api = new NomadApi({ ...nomad, namespace });
-    // Lists at most one job: answered only by a cluster that has a leader and lets us in.
-    await api.get("/jobs", { per_page: "1" });
-    return [];
+    // Answered only by a cluster that has a leader and lets us in.
+    const nodes = await api.get<NomadNode[]>("/nodes");
+    if (!Array.isArray(nodes)) throw new Error("something answers there that is no Nomad");
+    if (nodes.some((each) => each.Status === "ready")) return [];
+    const found = nodes.map((each) => `${each.Name} is ${each.Status}`).join(", ") || "none";
+    return [`Nomad at ${where}: no client is ready to run the job: found ${found}; start one`];
   } catch (error) {
     return [`Nomad at ${where}: ${reason(error)}; ${SETTING}`];
   }

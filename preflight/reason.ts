@@ -2,6 +2,7 @@
 export function reason(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
   const code = (error as NodeJS.ErrnoException).code ?? "";
+  const path = (error as NodeJS.ErrnoException).path;
   const known: Record<string, string> = {
     ECONNREFUSED: "connection refused",
     ECONNRESET: "connection reset",
@@ -12,7 +13,7 @@ export function reason(error: unknown): string {
     ETIMEDOUT: "no answer in time",
     UND_ERR_CONNECT_TIMEOUT: "no answer in 5 s",
     UND_ERR_HEADERS_TIMEOUT: "connected, but no answer in time",
-    ENOENT: "no such file",
+    ENOENT: `no such file${path ? `: ${path}` : ""}`,
     EACCES: "permission denied",
     ERR_SSL_WRONG_VERSION_NUMBER: "it does not speak TLS: http, not https?",
     DEPTH_ZERO_SELF_SIGNED_CERT: "its certificate is self-signed",

@@ -32,6 +32,8 @@ export class MlflowStack extends TerraformStack {
     super(scope, id);
     const state = resolve(root, config.state.path);
     new LocalBackend(this, { path: state });
+    // terraform_data came with it.
+    this.addOverride("terraform.required_version", ">= 1.4");
     const target: NomadTarget = {
       address: config.nomad.address,
       region: config.nomad.region,

@@ -13,11 +13,11 @@ export function serverEnvironment(config: HomelabConfig, url: string): Record<st
   const origins = [origin, ...config.server.corsOrigins];
   const { backendStore, artifacts } = config.volumes;
   return {
+    ...config.server.env,
     HOMELAB_VOLUMES: `/mnt/backend_store=${backendStore.name} /mnt/artifacts=${artifacts.name}`,
     HOMELAB_WORKERS: String(config.server.workers),
     MLFLOW_SERVER_ALLOWED_HOSTS: unique(hosts).join(","),
     MLFLOW_SERVER_CORS_ALLOWED_ORIGINS: unique(origins).join(","),
-    ...config.server.env,
   };
 }
 

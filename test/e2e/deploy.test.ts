@@ -151,11 +151,11 @@ describe("make deploy", () => {
   it("with a config the server dies of fails with its last log lines, and Nomad brings the old one back", async () => {
     const image = await runningImage();
     checkout.configure(
-      'server: { env: { HOMELAB_VOLUMES: "/nowhere=else" } }, job: { ...embedded.job, healthyDeadline: 30 }',
+      'server: { env: { PYTHONHOME: "/nowhere" } }, job: { ...embedded.job, healthyDeadline: 30 }',
     );
     const failed = await checkout.make("deploy");
     expect(failed.exitCode).not.toBe(0);
-    expect(failed.output).toContain("/nowhere is not a directory");
+    expect(failed.output).toContain("No module named 'encodings'");
     await untilItAnswers(90);
     expect(await runningImage()).toBe(image);
     await expectRunIsThere();

@@ -79,11 +79,11 @@ job "mlflow" {
       }
 
       env {
+        EXTRA = "a'b\"c\\d`e$(f)$\u007bg}$$\u007bh}%\u007bif true}i%\u007bendif}{{j}}{% k %}{# l #}\n# m\n\"]}} é 漢  "
         HOMELAB_VOLUMES = "/mnt/backend_store=mlflow-backend-store /mnt/artifacts=mlflow-artifacts"
         HOMELAB_WORKERS = "2"
         MLFLOW_SERVER_ALLOWED_HOSTS = "mlflow.lan"
         MLFLOW_SERVER_CORS_ALLOWED_ORIGINS = "http://mlflow.lan"
-        EXTRA = "a'b\"c\\d`e$(f)$\u007bg}$$\u007bh}%\u007bif true}i%\u007bendif}{{j}}{% k %}{# l #}\n# m\n\"]}} é 漢  "
       }
 
       resources {
