@@ -1,4 +1,5 @@
 import {
+  chownSync,
   cpSync,
   existsSync,
   mkdirSync,
@@ -310,12 +311,25 @@ describe.skipIf(skipWithout({ "ansible-playbook": ansible, nomad, root }))(
     test("a directory with data that has no sentinel yet is taken over, and that is said", async () => {
       const mine = join(workspace, "mine");
       mkdirSync(mine);
+      chownSync(mine, 1000, 1000);
       writeFileSync(join(mine, "mlflow.db"), "");
       const { code, output } = await run(playbook({ volumes: { ...paths, mine } }));
       expect(code, output).toBe(0);
       expect(output).toContain(`here: ${mine}: holds data and had no sentinel; taken over`);
       expect(readFileSync(join(mine, ".homelab-volume"), "utf8")).toMatch(/^mine\n/);
       expect(await agent.hostVolumes()).toEqual({ ...paths, mine });
+    });
+
+    test("somebody else's data is not taken over, and stays as it is", async () => {
+      const theirs = join(workspace, "theirs");
+      mkdirSync(theirs);
+      writeFileSync(join(theirs, "letter"), "");
+      chownSync(theirs, 4321, 4321);
+      const { code, output, recap } = await run(playbook({ volumes: { ...paths, theirs } }));
+      expect(code).toBe(2);
+      expect(recap.here).toMatchObject({ changed: 0, failed: 1 });
+      expect(output).toContain(`here: ${theirs}: found data that belongs to uid 4321`);
+      expect(statSync(theirs).uid).toBe(4321);
     });
 
     test("a configuration directory that is missing, or that the agent does not read, is refused", async () => {
