@@ -152,7 +152,7 @@ class CdktfRun {
       reject: false,
       stdin: "ignore",
     });
-    // Ctrl-C reaches cdktf as well; it lets Terraform finish what it is at and write its state.
+    // Ctrl-C reaches cdktf and Terraform as well, which end; the next deploy takes up what they were at.
     const interrupted = () =>
       this.lines.push("error: interrupted; deploy again to go on from here");
     process.on("SIGINT", interrupted);

@@ -61,4 +61,33 @@ describe("a failed deploy", () => {
       ]),
     ).toEqual(["Error: no space left", "  with docker_image.x"]);
   });
+
+  it("is explained by what an Ansible task refused, without the task's whole result", () => {
+    expect(
+      explainFailure([
+        'mlflow  terraform_data.p_1 (v/playbook) (local-exec): failed: [m700] (item=/srv) => {"changed": false, "msg": "m700: /srv: found \\"a\\", expected \\"b\\"", "read": {"x": 1}}',
+        'mlflow  terraform_data.p_1 (v/playbook) (local-exec): fatal: [m700]: FAILED! => {"msg": "One or more items failed"}',
+        "        │ Error: local-exec provisioner error",
+      ]),
+    ).toEqual(['m700: /srv: found "a", expected "b"']);
+  });
+
+  it("is explained by the other deploy that is running", () => {
+    expect(
+      explainFailure([
+        "        │ Error: Error acquiring the state lock",
+        "        │   Who:       root@server",
+        "        │ ... use -lock=false",
+      ]),
+    ).toEqual(["another deploy is running (root@server): wait until it has ended"]);
+  });
+
+  it("leaves out what Terraform repeats, cut into shorter lines", () => {
+    expect(
+      explainFailure([
+        "mlflow  terraform_data.c_1 (c/claim) (local-exec): error: Nomad at x: a job is there; adopt it",
+        "        error: Nomad at x: a job is",
+      ]),
+    ).toEqual(["Nomad at x: a job is there; adopt it"]);
+  });
 });
