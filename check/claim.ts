@@ -11,7 +11,7 @@ await exitOnUserError(async () => {
   const name = process.env.HOMELAB_JOB ?? "";
   const nomad = new NomadApi(JSON.parse(process.env.HOMELAB_NOMAD ?? "") as NomadTarget);
   if (isInState(process.env.HOMELAB_STATE ?? "", name)) return;
-  const found = await nomad.get<NomadJob>(`/job/${encodeURIComponent(name)}`);
+  const found = await nomad.getPatiently<NomadJob>(`/job/${encodeURIComponent(name)}`);
   if (found && found.Status !== "dead")
     throw new UserError([
       `Nomad at ${nomad.address}: a job "${name}" is there that was not deployed from here; set job.adopt to true to take it over, or job.name to another name`,

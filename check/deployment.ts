@@ -29,7 +29,7 @@ export async function waitForDeployment(
   const wanted = await currentVersion(nomad, job);
   let shown = "";
   while (Date.now() < end) {
-    const deployment = await nomad.get<NomadDeployment>(`/job/${job}/deployment`);
+    const deployment = await nomad.getPatiently<NomadDeployment>(`/job/${job}/deployment`);
     const failed = await failedDeployment(nomad, job, wanted);
     if (failed) throw await failure(nomad, job, wanted, failed.StatusDescription);
     if (deployment?.JobVersion === wanted && deployment.Status === "successful") {
@@ -45,14 +45,14 @@ export async function waitForDeployment(
 }
 
 async function currentVersion(nomad: NomadApi, job: string): Promise<number> {
-  const current = await nomad.get<NomadJob>(`/job/${job}`);
+  const current = await nomad.getPatiently<NomadJob>(`/job/${job}`);
   if (!current)
     throw new UserError([`Nomad at ${nomad.address}: there is no job "${job}"; deploy again`]);
   return current.Version;
 }
 
 async function failedDeployment(nomad: NomadApi, job: string, version: number) {
-  const all = (await nomad.get<NomadDeployment[]>(`/job/${job}/deployments`)) ?? [];
+  const all = (await nomad.getPatiently<NomadDeployment[]>(`/job/${job}/deployments`)) ?? [];
   const latest = all.find((each) => each.JobVersion === version);
   return latest && ["failed", "cancelled"].includes(latest.Status) ? latest : undefined;
 }
@@ -62,7 +62,7 @@ async function allocations(
   job: string,
   version: number,
 ): Promise<NomadAllocation[]> {
-  const all = (await nomad.get<NomadAllocation[]>(`/job/${job}/allocations`)) ?? [];
+  const all = (await nomad.getPatiently<NomadAllocation[]>(`/job/${job}/allocations`)) ?? [];
   return all
     .filter((each) => each.JobVersion === version)
     .sort((a, b) => b.CreateIndex - a.CreateIndex);
@@ -72,7 +72,7 @@ async function runningAllocation(nomad: NomadApi, job: string, version: number) 
   const running = (await allocations(nomad, job, version)).find(
     (each) => each.ClientStatus === "running" && each.DesiredStatus === "run",
   );
-  return running && nomad.get<NomadAllocationDetail>(`/allocation/${running.ID}`);
+  return running && nomad.getPatiently<NomadAllocationDetail>(`/allocation/${running.ID}`);
 }
 
 /** One line on where the deployment stands. */
@@ -130,7 +130,8 @@ async function lastLogLines(nomad: NomadApi, allocation: string, task: string): 
 }
 
 async function placementFailures(nomad: NomadApi, job: string): Promise<string[]> {
-  const evaluations = (await nomad.get<NomadEvaluation[]>(`/job/${job}/evaluations`)) ?? [];
+  const evaluations =
+    (await nomad.getPatiently<NomadEvaluation[]>(`/job/${job}/evaluations`)) ?? [];
   const latest = evaluations
     .sort((a, b) => b.CreateIndex - a.CreateIndex)
     .find((each) => Object.keys(each.FailedTGAllocs ?? {}).length > 0);

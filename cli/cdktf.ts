@@ -47,9 +47,11 @@ export function cdktfCall(command: string, config: HomelabConfig, more: string[]
 export async function passToCdktf(command: string, more: string[] = []): Promise<void> {
   const { config } = await loadConfig();
   const { args, env } = cdktfCall(command, config, more);
+  // Without a terminal nobody can answer, and moving parts are noise.
+  const plain: Record<string, string> = process.stdout.isTTY ? {} : { CI: "1", FORCE_COLOR: "0" };
   const result = await execa("node", [CDKTF, ...args], {
     cwd: ROOT,
-    env,
+    env: { ...env, ...plain },
     stdio: "inherit",
     reject: false,
   });

@@ -1,6 +1,7 @@
 import { createWriteStream, existsSync, mkdirSync, readFileSync, rmSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { createInterface } from "node:readline";
+import { setTimeout as sleep } from "node:timers/promises";
 import { execa } from "execa";
 import { Listr, type ListrTask, PRESET_TIMER } from "listr2";
 import { UserError } from "../config/errors.ts";
@@ -25,6 +26,9 @@ const STEPS: readonly [prefix: string, title: string][] = [
 
 const BUILD_LINES = 15;
 
+/** The job's restart delay, and a start. */
+const RESTART_MS = 75_000;
+
 type Summary = Extract<TerraformEvent, { kind: "summary" }>;
 
 interface Outcome {
@@ -46,7 +50,12 @@ export async function deploy(): Promise<void> {
     {
       concurrent: false,
       registerSignalListeners: false,
-      rendererOptions: { timer: PRESET_TIMER, collapseErrors: false, showErrorMessage: false },
+      rendererOptions: {
+        timer: PRESET_TIMER,
+        collapseErrors: false,
+        collapseSkips: false,
+        showErrorMessage: false,
+      },
       fallbackRenderer: "simple",
       fallbackRendererOptions: { timer: PRESET_TIMER },
     },
@@ -235,12 +244,20 @@ function isNothing({ added, changed, destroyed }: Summary): boolean {
   return added + changed + destroyed === 0;
 }
 
-/** A deploy without changes asks nothing of the service; a server that is down is still told of. */
+/**
+ * A deploy without changes asks nothing of the service; a server that is down is still told of. One
+ * that ended with its Docker, or with the machine, is started again by Nomad after 30 s.
+ */
 async function expectAnswer({ url, nomad_job_url: job }: Record<string, string>): Promise<void> {
-  const asked = await fetch(`${url}/health`, { signal: AbortSignal.timeout(5_000) }).then(
-    ({ status }) => (status === 200 ? undefined : `status ${status}`),
-    (error) => reason(error.cause ?? error),
-  );
+  const ask = () =>
+    fetch(`${url}/health`, { signal: AbortSignal.timeout(5_000) }).then(
+      ({ status }) => (status === 200 ? undefined : `status ${status}`),
+      (error) => reason(error.cause ?? error),
+    );
+  let asked = await ask();
+  if (asked) console.log("MLflow does not answer; waiting for Nomad to start it again");
+  for (const end = Date.now() + RESTART_MS; asked && Date.now() < end; asked = await ask())
+    await sleep(1_000);
   if (asked)
     throw new UserError([
       `${url}/health: expected 200, found ${asked}, although nothing was to be changed; see the job's events and log: ${job}`,
@@ -273,7 +290,7 @@ function conclusion(
       : []),
     "",
     "Log a first run:",
-    `  pip install mlflow-skinny==${version}`,
+    `  python3 -m venv venv && . venv/bin/activate && pip install mlflow-skinny==${version}`,
     `  MLFLOW_TRACKING_URI=${url} python3 -c 'import mlflow; mlflow.log_metric("accuracy", 0.9)'`,
     `and look at it: open ${url} in a browser.`,
     "",

@@ -1,6 +1,6 @@
 /** The `homelab` command: what `make` and `npx homelab` run. One file a subcommand. */
 import { Command } from "commander";
-import { exitOnUserError } from "../config/errors.ts";
+import { exitOnUserError, UserError } from "../config/errors.ts";
 import { passToCdktf } from "./cdktf.ts";
 import { deploy } from "./deploy.ts";
 import { buildImage, pushImage, pushLatestImage } from "./image.ts";
@@ -24,7 +24,15 @@ program
   .command("destroy")
   .description("stop MLflow and forget the job; the data, the images and the volumes stay")
   .option("--yes", "do not ask")
-  .action(({ yes }: { yes?: boolean }) => passToCdktf("destroy", yes ? ["--auto-approve"] : []));
+  .action(async ({ yes }: { yes?: boolean }) => {
+    if (!yes && !process.stdin.isTTY)
+      throw new UserError([
+        "destroy asks first, and there is no terminal: use --yes (make: YES=1)",
+      ]);
+    await passToCdktf("destroy", yes ? ["--auto-approve"] : []);
+    if (!process.exitCode)
+      console.log("MLflow is stopped. Its data, images and volumes are still there.");
+  });
 program.command("build").description("build the image by hand").action(buildImage);
 program.command("push").description("push the built image to the registry").action(pushImage);
 program

@@ -3,7 +3,10 @@
  * command: https://developer.hashicorp.com/nomad/docs/commands#environment-variables
  */
 import { readFileSync } from "node:fs";
+import { setTimeout as sleep } from "node:timers/promises";
 import { Agent, type Dispatcher, request } from "undici";
+import { UserError } from "../config/errors.ts";
+import { reason } from "../preflight/reason.ts";
 
 export const DEFAULT_NOMAD_ADDRESS = "http://127.0.0.1:4646";
 
@@ -12,6 +15,17 @@ export interface NomadTarget {
   readonly address?: string;
   readonly region: string;
   readonly namespace: string;
+}
+
+/** Tries, a second apart. */
+const PATIENCE = 20;
+
+/** No answer at all, unlike an answer that is an error. */
+export class NomadUnreachable extends UserError {
+  constructor(address: string, cause: unknown) {
+    super([`Nomad at ${address}: ${reason(cause)}; start it and deploy again`]);
+    this.cause = cause;
+  }
 }
 
 export class NomadApi {
@@ -54,6 +68,18 @@ export class NomadApi {
     return body === undefined ? undefined : (JSON.parse(body) as T);
   }
 
+  /** Like get, but patient with a Nomad that is away for a moment, as when its agent restarts. */
+  async getPatiently<T>(path: string): Promise<T | undefined> {
+    for (let tries = 1; ; tries++) {
+      try {
+        return await this.get<T>(path);
+      } catch (error) {
+        if (!(error instanceof NomadUnreachable) || tries >= PATIENCE) throw error;
+        await sleep(1_000);
+      }
+    }
+  }
+
   /** Like get, for an endpoint that answers plain text. */
   async getText(path: string, query: Record<string, string> = {}): Promise<string | undefined> {
     const base = this.address.startsWith("unix://") ? "http://localhost" : this.address;
@@ -61,7 +87,9 @@ export class NomadApi {
     const { region, namespace } = this.target;
     url.search = String(new URLSearchParams({ region, namespace, ...query }));
     const { headers, dispatcher } = this;
-    const response = await request(url, { headers, dispatcher });
+    const response = await request(url, { headers, dispatcher }).catch((error) => {
+      throw new NomadUnreachable(this.address, error);
+    });
     const body = await response.body.text();
     if (response.statusCode === 404) return undefined;
     if (response.statusCode !== 200)

@@ -1,5 +1,5 @@
 import type { HomelabConfig } from "../config/schema.ts";
-import { NomadApi } from "../nomad/api.ts";
+import { NomadApi, NomadUnreachable } from "../nomad/api.ts";
 import type { NomadNode } from "../nomad/types.ts";
 import { reason } from "./reason.ts";
 
@@ -18,6 +18,7 @@ export async function probeNomad({ nomad }: HomelabConfig): Promise<string[]> {
     const found = nodes.map((each) => `${each.Name} is ${each.Status}`).join(", ") || "none";
     return [`Nomad at ${where}: no client is ready to run the job: found ${found}; start one`];
   } catch (error) {
-    return [`Nomad at ${where}: ${reason(error)}; ${SETTING}`];
+    const cause = error instanceof NomadUnreachable ? error.cause : error;
+    return [`Nomad at ${where}: ${reason(cause)}; ${SETTING}`];
   }
 }
