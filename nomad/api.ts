@@ -6,7 +6,7 @@ import { readFileSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
 import { Agent, type Dispatcher, request } from "undici";
 import { UserError } from "../config/errors.ts";
-import { reason } from "../preflight/reason.ts";
+import { reason } from "../config/reason.ts";
 
 export const DEFAULT_NOMAD_ADDRESS = "http://127.0.0.1:4646";
 

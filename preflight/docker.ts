@@ -1,6 +1,6 @@
 import { Agent, request } from "undici";
+import { reason } from "../config/reason.ts";
 import type { HomelabConfig } from "../config/schema.ts";
-import { reason } from "./reason.ts";
 import { run } from "./run.ts";
 
 const SETTING = "start it, or set docker.host or DOCKER_HOST";

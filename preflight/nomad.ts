@@ -1,7 +1,7 @@
+import { reason } from "../config/reason.ts";
 import type { HomelabConfig } from "../config/schema.ts";
 import { NomadApi, NomadUnreachable } from "../nomad/api.ts";
 import type { NomadNode } from "../nomad/types.ts";
-import { reason } from "./reason.ts";
 
 const SETTING = "set nomad.address, NOMAD_ADDR, NOMAD_TOKEN or NOMAD_CACERT";
 

@@ -1,7 +1,7 @@
 import { Agent, request } from "undici";
+import { reason } from "../config/reason.ts";
 import type { HomelabConfig } from "../config/schema.ts";
 import { registryLogin } from "../constructs/registry-login.ts";
-import { reason } from "./reason.ts";
 
 /** Does the registry answer, and is there a login where it wants one? */
 export async function probeRegistry({ registry }: HomelabConfig): Promise<string[]> {

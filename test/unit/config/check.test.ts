@@ -2,17 +2,9 @@ import { describe, expect, it } from "vitest";
 import { checkConfig } from "../../../config/check.ts";
 import { UserError } from "../../../config/errors.ts";
 import { neededMemory } from "../../../config/memory.ts";
-import type { HomelabInput } from "../../../config/schema.ts";
+import { smallConfig } from "../synth.ts";
 
-const base: HomelabInput = {
-  hostname: "mlflow.lan",
-  registry: { address: "registry.lan:5000", scheme: "http" },
-  volumes: {
-    backendStore: { source: { directory: "/srv/backend" } },
-    artifacts: { source: { directory: "/srv/artifacts" } },
-  },
-  clients: [{ name: "m700" }],
-};
+const base = smallConfig();
 
 /** The config with one value changed, by its path. */
 function withValue(path: string, value: unknown): unknown {
