@@ -10,29 +10,34 @@ export interface JobClaimProps {
   readonly nomad: NomadTarget;
   /** Name of the job. */
   readonly job: string;
-  /** Absolute path of Terraform's state file. */
-  readonly state: string;
-  /** Take over a job that this state does not know. */
+  /** Take over a job that was not deployed from this state. */
   readonly adopt: boolean;
 }
 
 /**
- * Marks in the state that the job of this name is ours. It is made once, before anything else, and
- * fails when Nomad already runs a job of that name: that one belongs to somebody else.
+ * Says in the state that the job of this name is ours. It is made once, before anything else, and
+ * fails when Nomad already runs a job of that name without our mark: that one is somebody else's.
  */
 export class JobClaim extends Construct {
   readonly resource: DataResource;
+  /** The mark for the job's meta, as a Terraform reference. */
+  readonly owner: string;
 
   constructor(scope: Construct, id: string, props: JobClaimProps) {
     super(scope, id);
+    // Lives as long as the state, unlike the claim: one that was refused elsewhere is lost.
+    const owner = new DataResource(this, "owner");
+    this.owner = owner.id;
     const ask = runScript(props.root, "check/claim.ts", {
       HOMELAB_JOB: props.job,
-      HOMELAB_STATE: escapeTerraform(props.state),
+      HOMELAB_OWNER: owner.id,
       HOMELAB_NOMAD: escapeTerraform(JSON.stringify(props.nomad)),
     });
-    this.resource = new DataResource(this, "claim", {
+    this.resource = new DataResource(this, "name", {
       // A job of another name, or elsewhere, has to be claimed anew.
       triggersReplace: { job: props.job, ...definedIn(props.nomad) },
+      // Also where nothing is asked, so that it is there before the job that carries it.
+      dependsOn: [owner],
       provisioners: props.adopt ? undefined : [ask],
     });
   }

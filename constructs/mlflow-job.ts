@@ -2,6 +2,7 @@ import { Job } from "@cdktf/provider-nomad/lib/job/index.js";
 import type { NomadProvider } from "@cdktf/provider-nomad/lib/provider/index.js";
 import type { ITerraformDependable } from "cdktf";
 import { Construct } from "constructs";
+import { OWNER_META } from "../nomad/owner.ts";
 import { render } from "../templates/render.ts";
 import { escapeTerraform } from "./escape-terraform.ts";
 
@@ -36,6 +37,8 @@ export interface MlflowJobProps {
   readonly killTimeout: number;
   /** Seconds a new allocation has to become healthy, the pull of the image included. */
   readonly healthyDeadline: number;
+  /** Whose job this is: the mark in its meta; may be a Terraform reference. */
+  readonly owner: string;
   /** What has to be done before the job is registered. */
   readonly dependsOn?: ITerraformDependable[];
 }
@@ -60,8 +63,9 @@ export interface JobService {
   readonly tags: readonly string[];
 }
 
-/** Stands for the image while the jobspec is rendered: a Terraform reference must not be quoted. */
+/** These stand for Terraform references while the jobspec is rendered, which must not be quoted. */
 const IMAGE = "homelab-mlflow-image";
+const OWNER = "homelab-mlflow-owner";
 
 /** The Nomad job, registered but not waited for: DeploymentCheck does that, and tells more. */
 export class MlflowJob extends Construct {
@@ -73,11 +77,14 @@ export class MlflowJob extends Construct {
     const jobspec = render("mlflow.nomad.hcl", {
       ...props,
       image: IMAGE,
+      owner: { key: OWNER_META, value: OWNER },
       staticPort: props.staticPort ?? null,
     });
     this.resource = new Job(this, "job", {
       provider: props.provider,
-      jobspec: escapeTerraform(jobspec).replace(IMAGE, () => props.image),
+      jobspec: escapeTerraform(jobspec)
+        .replace(IMAGE, () => props.image)
+        .replace(OWNER, () => props.owner),
       detach: true,
       purgeOnDestroy: true,
       rerunIfDead: true,

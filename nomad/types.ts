@@ -6,6 +6,7 @@ export interface NomadJob {
   readonly Version: number;
   readonly Status: string;
   readonly Stop: boolean;
+  readonly Meta: Readonly<Record<string, string>> | null;
   readonly TaskGroups: readonly {
     readonly Name: string;
     readonly Tasks: readonly {

@@ -30,8 +30,7 @@ export interface MlflowStackProps {
 export class MlflowStack extends TerraformStack {
   constructor(scope: Construct, id: string, { config, version, root }: MlflowStackProps) {
     super(scope, id);
-    const state = resolve(root, config.state.path);
-    new LocalBackend(this, { path: state });
+    new LocalBackend(this, { path: resolve(root, config.state.path) });
     // terraform_data came with it.
     this.addOverride("terraform.required_version", ">= 1.4");
     const target: NomadTarget = {
@@ -46,7 +45,6 @@ export class MlflowStack extends TerraformStack {
       root,
       nomad: target,
       job: config.job.name,
-      state,
       adopt: config.job.adopt,
     });
 
@@ -100,6 +98,7 @@ export class MlflowStack extends TerraformStack {
       memory: config.resources.memory,
       killTimeout: config.job.killTimeout,
       healthyDeadline: config.job.healthyDeadline,
+      owner: claim.owner,
       dependsOn: volumes.resource ? [volumes.resource] : [],
     });
 

@@ -6,7 +6,7 @@ describe("the stack", () => {
     const json = synth(smallConfig());
     const name = (type: string, start: string) =>
       `${type}.${Object.keys(json.resource[type]).find((key) => key.startsWith(start))}`;
-    const claim = name("terraform_data", "job-claim");
+    const claim = name("terraform_data", "job-claim_name");
     const volumes = name("terraform_data", "nomad-volumes");
     const job = name("nomad_job", "mlflow-job");
     expect(resource(json, "docker_image", "server-image").depends_on).toEqual([claim]);
@@ -69,7 +69,7 @@ describe("the stack", () => {
 
   it("asks for no claim on a job that is to be taken over", () => {
     const claim = (adopt: boolean) =>
-      resource(synth(smallConfig({ job: { adopt } })), "terraform_data", "job-claim");
+      resource(synth(smallConfig({ job: { adopt } })), "terraform_data", "job-claim_name");
     expect(claim(false).provisioner[0]["local-exec"].command).toContain("check/claim.ts");
     expect(claim(true).provisioner).toBeUndefined();
   });

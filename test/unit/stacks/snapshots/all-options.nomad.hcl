@@ -5,6 +5,11 @@ job "mlflow" {
   type        = "service"
   priority    = 70
 
+  # Marks the job as deployed from one Terraform state: a deploy from another refuses to replace it.
+  meta {
+    homelab_mlflow_owner = "the-owner"
+  }
+
   constraint {
     attribute = "$\u007bnode.class}"
     operator  = "!="

@@ -5,6 +5,11 @@ job "mlflow" {
   type        = "service"
   priority    = 50
 
+  # Marks the job as deployed from one Terraform state: a deploy from another refuses to replace it.
+  meta {
+    homelab_mlflow_owner = "the-owner"
+  }
+
   # One server at a time: two that write to the same SQLite file would damage it, so no canary.
   # No progress deadline: the first unhealthy allocation ends the deployment, and the old is back.
   update {
