@@ -1,7 +1,7 @@
 # Every target is a line to the `homelab` command or to a tool; `make help` lists them.
 MAKEFLAGS += --no-print-directory
 .DEFAULT_GOAL := help
-HOMELAB := node --import tsx cli/homelab.ts
+HOMELAB := node_modules/.bin/jiti cli/homelab.ts
 
 .PHONY: help
 help: ## list the targets
@@ -60,4 +60,4 @@ check: node_modules ## check types, lint and format
 
 .PHONY: bench
 bench: node_modules ## measure, side by side with the way by hand and stock MLflow
-	@node --import tsx bench/main.ts
+	@node_modules/.bin/jiti bench/main.ts

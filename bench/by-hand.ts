@@ -23,7 +23,7 @@ export interface Inputs {
 export async function inputsByHand({ checkout, image }: Bench): Promise<Inputs> {
   const outdir = mkdtempSync(join(tmpdir(), "homelab-bench-"));
   try {
-    await run("node", ["--import", "tsx", "main.ts"], {
+    await run("node_modules/.bin/jiti", ["main.ts"], {
       cwd: checkout.directory,
       env: { CDKTF_OUTDIR: outdir },
     });

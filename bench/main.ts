@@ -1,7 +1,7 @@
 /**
  * `make bench`: measures and prints. In a lab of its own, which is deleted in the end.
  *
- *     node --import tsx bench/main.ts [--only NAME,...] [--rounds N]
+ *     npx jiti bench/main.ts [--only NAME,...] [--rounds N]
  */
 import { join } from "node:path";
 import { Command, InvalidArgumentError } from "commander";

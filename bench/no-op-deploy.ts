@@ -68,7 +68,7 @@ function emptyApp(): string {
     join(directory, "cdktf.json"),
     JSON.stringify({
       language: "typescript",
-      app: "node --import tsx main.ts",
+      app: "node_modules/.bin/jiti main.ts",
       projectId: "empty",
       sendCrashReports: "false",
     }),

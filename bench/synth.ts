@@ -17,7 +17,7 @@ export const synth: Figure = {
       for (const _ of times(rounds))
         samples.push(
           await seconds(() =>
-            run("node", ["--import", "tsx", "main.ts"], {
+            run("node_modules/.bin/jiti", ["main.ts"], {
               cwd: checkout.directory,
               env: { CDKTF_OUTDIR: outdir },
             }),

@@ -35,7 +35,7 @@ export function cdktfCall(command: string, config: HomelabConfig, more: string[]
   const env = { CHECKPOINT_DISABLE: "1", DISABLE_VERSION_CHECK: "1" };
   if (!config.embedded) return { args: [command, ...stacks, ...more], env };
   const lab = labEnvironment(readLabState(labSettings()));
-  const flags = ["--app", "node --import tsx lab/app.ts", "--output", outputDirectory(config)];
+  const flags = ["--app", "node_modules/.bin/jiti lab/app.ts", "--output", outputDirectory(config)];
   const providerFlags = WITH_PROVIDERS.includes(command) ? lab.cdktfFlags : [];
   return {
     args: [command, ...stacks, ...flags, ...providerFlags, ...more],

@@ -1,5 +1,5 @@
 #!/usr/bin/env node
 // What npx runs: plain JavaScript, so that Node can start it and load TypeScript from there.
-import "tsx";
+import { createJiti } from "jiti";
 
-await import("./homelab.ts");
+await createJiti(import.meta.url).import("./homelab.ts");

@@ -1,4 +1,4 @@
-/** docs/configuration.md, made from the schema. `node --import tsx config/reference.ts` writes it. */
+/** docs/configuration.md, made from the schema. `npm run reference` writes it. */
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";

@@ -16,7 +16,7 @@ export function runScript(
   return {
     type: "local-exec",
     workingDir: escapeTerraform(root),
-    command: `node --import tsx ${script}`,
+    command: `node_modules/.bin/jiti ${script}`,
     environment,
   };
 }

@@ -34,11 +34,11 @@ export const embedded = {
   state: { path: relative(REPOSITORY, settings.terraform.stateFile) },
 } satisfies Partial<HomelabInput>;
 
-/** Works from any folder: Ansible runs it from one of its own, where "tsx" is not to be found. */
+/** Works from any folder: Ansible runs it from one of its own, with neither npx nor our packages. */
 function restartCommand(): string[] {
   return [
     process.execPath,
-    ...["--import", import.meta.resolve("tsx")],
+    join(REPOSITORY, "node_modules", "jiti", "lib", "jiti-cli.mjs"),
     join(REPOSITORY, "lab", "main.ts"),
     ...["--lab", settings.dir, "--port", String(settings.basePort)],
     "restart-nomad",

@@ -32,7 +32,7 @@ export default async function setup(): Promise<() => Promise<void>> {
 
 /** The image as `make build` makes it. */
 async function buildImage(settings: LabSettings): Promise<string> {
-  await execa("node", ["--import", "tsx", "cli/homelab.ts", "build"], { cwd: ROOT });
+  await execa("node_modules/.bin/jiti", ["cli/homelab.ts", "build"], { cwd: ROOT });
   const version = readFileSync(join(ROOT, "version.txt"), "utf8").trim();
   return `127.0.0.1:${settings.ports.registry}/mlflow:v${version}`;
 }

@@ -77,7 +77,7 @@ describe("the Terraform configuration", () => {
     async (example) => {
       const out = join(folder, example);
       const { env } = labEnvironment(state);
-      await execa("node", ["--import", "tsx", "lab/app.ts"], {
+      await execa("node_modules/.bin/jiti", ["lab/app.ts"], {
         cwd: checkout.directory,
         env: { HOMELAB_CONFIG: join("examples", example), CDKTF_OUTDIR: out },
       });

@@ -18,7 +18,7 @@ async function claim(job: object | undefined, owner = "mine") {
   closing.push(() => server.close());
   const address = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
   const target = { address, region: "global", namespace: "default" };
-  return execa("node", ["--import", "tsx", "check/claim.ts"], {
+  return execa("node_modules/.bin/jiti", ["check/claim.ts"], {
     cwd: ROOT,
     env: { HOMELAB_JOB: "mlflow", HOMELAB_OWNER: owner, HOMELAB_NOMAD: JSON.stringify(target) },
     reject: false,
