@@ -19,7 +19,12 @@ export async function exitOnUserError(main: () => Promise<void>): Promise<void> 
     await main();
   } catch (error) {
     if (!(error instanceof UserError)) throw error;
-    for (const problem of error.problems) console.error(`error: ${problem}`);
+    printProblems(error.problems);
     process.exitCode = 1;
   }
+}
+
+/** Problems as a user sees them, on stderr. */
+export function printProblems(problems: readonly string[]): void {
+  for (const problem of problems) console.error(`error: ${problem}`);
 }

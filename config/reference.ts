@@ -45,7 +45,14 @@ function rows(schema: Schema, path: string): string[] {
 function nested(schema: Schema, at: string): string[] {
   if (schema.type === "object") return rows(schema, at);
   if (schema.type === "array") return rows(schema.items as Schema, `${at}[]`);
-  return (schema.anyOf ?? []).flatMap((form) => rows(form as Schema, at));
+  // What several forms have in common is told once.
+  return [...new Set(forms(schema).flatMap((form) => rows(form, at)))];
+}
+
+/** The forms of a union, of one within it as well. */
+function forms(schema: Schema): Schema[] {
+  const own = (schema.anyOf ?? schema.oneOf ?? []) as Schema[];
+  return own.flatMap((form) => (form.anyOf || form.oneOf ? forms(form) : [form]));
 }
 
 function row(at: string, schema: Schema, required: boolean): string {
@@ -61,7 +68,8 @@ function row(at: string, schema: Schema, required: boolean): string {
 
 function type(schema: Schema): string {
   if (schema.enum) return schema.enum.map((each) => `\`"${each}"\``).join(" or ");
-  if (schema.anyOf) return "one of the forms below";
+  if (schema.const !== undefined) return `\`${JSON.stringify(schema.const)}\``;
+  if (schema.anyOf || schema.oneOf) return "one of the forms below";
   if (schema.type === "array") return `list of ${type(schema.items as Schema)}s`;
   if (schema.type === "object" && !schema.properties) return "names and texts";
   if (schema.type !== "integer") return String(schema.type);

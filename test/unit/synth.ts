@@ -24,6 +24,15 @@ export function smallConfig(more: Partial<HomelabInput> = {}): HomelabInput {
   };
 }
 
+/** Both volumes on NFS, with something changed for the artifacts. */
+export function nfsVolumes(changes: Record<string, string> = {}) {
+  const nfs = { server: "nas.lan", export: "/tank/artifacts", ...changes };
+  return {
+    backendStore: { source: { nfs: { server: "nas.lan", export: "/tank/store" } } },
+    artifacts: { source: { nfs } },
+  };
+}
+
 /** The stack's Terraform JSON for a config. */
 export function synth(config: HomelabInput, version = "1.2.3"): Resource {
   const app = Testing.app({ outdir: mkdtempSync(join(tmpdir(), "homelab-synth-")) });
