@@ -6,7 +6,8 @@ import { readFileSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
 import { Agent, type Dispatcher, request } from "undici";
 import { UserError } from "../config/errors.ts";
-import { reason } from "../config/reason.ts";
+import { firstLine, reason } from "../config/reason.ts";
+import { show } from "../config/show.ts";
 
 export const DEFAULT_NOMAD_ADDRESS = "http://127.0.0.1:4646";
 
@@ -16,6 +17,9 @@ export interface NomadTarget {
   readonly region: string;
   readonly namespace: string;
 }
+
+/** Of an answer that can't be read. */
+export const NO_NOMAD = "something answers there that is no Nomad; set nomad.address or NOMAD_ADDR";
 
 /** Tries, a second apart. */
 const PATIENCE = 20;
@@ -28,26 +32,29 @@ export class NomadUnreachable extends UserError {
   }
 }
 
+/** An error of its own, such as having no leader for a moment after a restart. */
+class NomadUnwell extends UserError {}
+
 export class NomadApi {
   readonly address: string;
   private readonly target: NomadTarget;
   private readonly headers: Record<string, string>;
   private readonly dispatcher: Dispatcher;
 
-  /** @throws Error when a file that NOMAD_CACERT, NOMAD_CLIENT_CERT or NOMAD_CLIENT_KEY names can't be read */
+  /** @throws UserError when a file that NOMAD_CACERT, NOMAD_CLIENT_CERT or NOMAD_CLIENT_KEY names can't be read */
   constructor(target: NomadTarget, env: NodeJS.ProcessEnv = process.env) {
     this.target = target;
     this.address = (target.address ?? env.NOMAD_ADDR) || DEFAULT_NOMAD_ADDRESS;
     this.headers = env.NOMAD_TOKEN ? { "x-nomad-token": env.NOMAD_TOKEN } : {};
     if (env.NOMAD_HTTP_AUTH)
       this.headers.authorization = `Basic ${Buffer.from(env.NOMAD_HTTP_AUTH).toString("base64")}`;
-    const file = (name?: string) => (name ? readFileSync(name) : undefined);
+    const file = (variable: string) => readFileOf(variable, env[variable]);
     this.dispatcher = new Agent({
       connect: {
         timeout: 5_000,
-        ca: file(env.NOMAD_CACERT),
-        cert: file(env.NOMAD_CLIENT_CERT),
-        key: file(env.NOMAD_CLIENT_KEY),
+        ca: file("NOMAD_CACERT"),
+        cert: file("NOMAD_CLIENT_CERT"),
+        key: file("NOMAD_CLIENT_KEY"),
         servername: env.NOMAD_TLS_SERVER_NAME || undefined,
         rejectUnauthorized: !["1", "true"].includes(env.NOMAD_SKIP_VERIFY ?? ""),
         socketPath: this.address.startsWith("unix://") ? this.address.slice(7) : undefined,
@@ -61,11 +68,15 @@ export class NomadApi {
    * The JSON of a GET, or undefined for a 404.
    *
    * @param path below /v1, such as "/job/mlflow"
-   * @throws Error with Nomad's own words on any other failure
+   * @throws UserError with Nomad's own words on any other failure
    */
   async get<T>(path: string, query: Record<string, string> = {}): Promise<T | undefined> {
     const body = await this.getText(path, query);
-    return body === undefined ? undefined : (JSON.parse(body) as T);
+    try {
+      return body === undefined ? undefined : (JSON.parse(body) as T);
+    } catch {
+      throw new UserError([`Nomad at ${this.address}: ${NO_NOMAD}`]);
+    }
   }
 
   /** Like get, but patient with a Nomad that is away for a moment, as when its agent restarts. */
@@ -74,7 +85,8 @@ export class NomadApi {
       try {
         return await this.get<T>(path);
       } catch (error) {
-        if (!(error instanceof NomadUnreachable) || tries >= PATIENCE) throw error;
+        const passing = error instanceof NomadUnreachable || error instanceof NomadUnwell;
+        if (!passing || tries >= PATIENCE) throw error;
         await sleep(1_000);
       }
     }
@@ -92,8 +104,22 @@ export class NomadApi {
     });
     const body = await response.body.text();
     if (response.statusCode === 404) return undefined;
-    if (response.statusCode !== 200)
-      throw new Error(`Nomad answered ${response.statusCode}: ${body.trim()}`);
-    return body;
+    if (response.statusCode === 200) return body;
+    const denied = [401, 403].includes(response.statusCode);
+    const todo = denied
+      ? "set NOMAD_TOKEN to one that may"
+      : "see Nomad's log, or set nomad.address";
+    const said = `it answered ${response.statusCode}: ${firstLine(body)}`;
+    const problem = `Nomad at ${this.address}: ${said}; ${todo}`;
+    throw response.statusCode >= 500 ? new NomadUnwell([problem]) : new UserError([problem]);
+  }
+}
+
+function readFileOf(variable: string, name: string | undefined): Buffer | undefined {
+  if (!name) return undefined;
+  try {
+    return readFileSync(name);
+  } catch {
+    throw new UserError([`${variable}: found ${show(name)}; expected a PEM file that can be read`]);
   }
 }

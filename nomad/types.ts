@@ -71,4 +71,5 @@ export interface NomadPlacementFailure {
 export interface NomadNode {
   readonly Name: string;
   readonly Status: string;
+  readonly Datacenter: string;
 }

@@ -10,28 +10,61 @@ type Client = HomelabConfig["clients"][number];
 /** Is Ansible installed, and does each Nomad client let us in, as root where asked for? */
 export async function probeAnsible({ ansible, clients }: HomelabConfig): Promise<string[]> {
   if (!ansible.run) return [];
-  const problems = await Promise.all([probeCommand(), ...clients.map(probeClient)]);
-  return problems.flat();
+  const found = await Promise.all(
+    clients.map((client, index) =>
+      probeMachine(client, `client ${client.name}`, `clients[${index}]`),
+    ),
+  );
+  return [...probeAnsibleCommand("set ansible.run to false"), ...withoutAway(found)];
 }
 
-function probeCommand(): string[] {
+/** What ssh says of a machine that is off or cut off, unlike one that refuses us. */
+const AWAY =
+  /ssh to .*(timed out|Connection refused|No route to host|unreachable|no answer|Could not resolve)/;
+
+/**
+ * One client that is away is no reason to stop: what nothing changes on needs no client, and the
+ * playbook prepares the others and then fails, naming it.
+ */
+function withoutAway(found: readonly string[][]): string[] {
+  const problems = found.flat();
+  const stays = problems.filter((problem) => !AWAY.test(problem));
+  return found.every((each) => each.length > 0) ? problems : stays;
+}
+
+/** @param otherwise what to do without it */
+export function probeAnsibleCommand(otherwise: string): string[] {
   // That it is there is enough: to ask its version takes a second.
   if (isOnPath("ansible-playbook")) return [];
   return [
-    "ansible-playbook: not found; install Ansible (Debian: apt-get install ansible; else pipx install ansible-core), or set ansible.run to false",
+    `ansible-playbook: not found; install Ansible (Debian: apt-get install ansible; else pipx install ansible-core), or ${otherwise}`,
   ];
 }
 
-async function probeClient(client: Client, index: number): Promise<string[]> {
-  const setting = `clients[${index}]`;
+/**
+ * Does a machine let us in, as root where asked for?
+ *
+ * @param what how it is called, such as "client m700"
+ * @param setting where it is in the config, such as "clients[0]"
+ */
+export async function probeMachine(
+  client: Client,
+  what: string,
+  setting: string,
+): Promise<string[]> {
   const sudo = client.become ? ["sudo", "-n", "true"] : ["true"];
   if (client.connection === "local") {
     if (process.getuid?.() === 0 || !client.become) return [];
     const { code } = await run("sudo", ["-n", "true"], TIMEOUT_S);
+    if (code === "ENOENT")
+      return [`${what}: sudo: command not found here; run as root, or install it`];
     return code !== 0
-      ? [`client ${client.name}: sudo wants a password here; run as root, or set ${setting}.become`]
+      ? [`${what}: sudo wants a password here; run as root, or set ${setting}.become`]
       : [];
   }
+  // ssh would go on without it.
+  if (client.privateKey && !existsSync(client.privateKey))
+    return [`${what}: no such file: ${client.privateKey}; set ${setting}.privateKey`];
   const address = client.address ?? client.name;
   const options = ["-o", "BatchMode=yes", "-o", `ConnectTimeout=${TIMEOUT_S}`];
   const login = [
@@ -46,9 +79,9 @@ async function probeClient(client: Client, index: number): Promise<string[]> {
   const said = stderr.split("\n").at(-1)?.trim() || `no answer in ${TIMEOUT_S + 4} s`;
   // 255 is ssh's own failure, anything else the remote command's.
   if (code === 255 || typeof code === "string")
-    return [`client ${client.name}: ssh to ${address}:${client.port}: ${said}; set ${setting}`];
+    return [`${what}: ssh to ${address}:${client.port}: ${said}; set ${setting}`];
   return [
-    `client ${client.name}: ${client.user ?? "the ssh user"} can't become root without a password: ${said}; allow it in sudoers, or set ${setting}.user`,
+    `${what}: ${client.user ?? "the ssh user"} can't become root without a password: ${said}; allow it in sudoers, or set ${setting}.user`,
   ];
 }
 

@@ -1,24 +1,52 @@
+import { UserError } from "../config/errors.ts";
 import { reason } from "../config/reason.ts";
 import type { HomelabConfig } from "../config/schema.ts";
-import { NomadApi, NomadUnreachable } from "../nomad/api.ts";
+import { DEFAULT_NOMAD_ADDRESS, NO_NOMAD, NomadApi, NomadUnreachable } from "../nomad/api.ts";
 import type { NomadNode } from "../nomad/types.ts";
 
 const SETTING = "set nomad.address, NOMAD_ADDR, NOMAD_TOKEN or NOMAD_CACERT";
 
-/** Is there a Nomad with a leader, and may we ask it about jobs? */
-export async function probeNomad({ nomad }: HomelabConfig): Promise<string[]> {
-  const where = nomad.address || process.env.NOMAD_ADDR || "http://127.0.0.1:4646";
+/**
+ * Is there a Nomad with a leader, and may we ask it?
+ *
+ * @param deploys whether the job is to run there: then also, is there a place for it?
+ */
+export async function probeNomad({ nomad }: HomelabConfig, deploys: boolean): Promise<string[]> {
+  const where = `Nomad at ${nomad.address || process.env.NOMAD_ADDR || DEFAULT_NOMAD_ADDRESS}`;
+  const namespace = nomad.namespace || process.env.NOMAD_NAMESPACE || "default";
   try {
-    const namespace = nomad.namespace || process.env.NOMAD_NAMESPACE || "default";
     const api = new NomadApi({ ...nomad, namespace });
     // Answered only by a cluster that has a leader and lets us in.
     const nodes = await api.get<NomadNode[]>("/nodes");
-    if (!Array.isArray(nodes)) throw new Error("something answers there that is no Nomad");
-    if (nodes.some((each) => each.Status === "ready")) return [];
+    if (!Array.isArray(nodes)) return [`${where}: ${NO_NOMAD}`];
+    if (!deploys) return [];
+    const problems: string[] = [];
+    if (!(await api.get(`/namespace/${encodeURIComponent(namespace)}`)))
+      problems.push(
+        `${where}: there is no namespace "${namespace}"; make it, or set nomad.namespace`,
+      );
+    const ready = nodes.filter((each) => each.Status === "ready");
     const found = nodes.map((each) => `${each.Name} is ${each.Status}`).join(", ") || "none";
-    return [`Nomad at ${where}: no client is ready to run the job: found ${found}; start one`];
+    if (ready.length === 0)
+      problems.push(`${where}: no client is ready to run the job: found ${found}; start one`);
+    else if (
+      !ready.some((each) => nomad.datacenters.some((glob) => matches(each.Datacenter, glob)))
+    )
+      problems.push(
+        `${where}: no client is ready in nomad.datacenters: found ${ready.map((each) => `${each.Name} in ${each.Datacenter}`).join(", ")}; set nomad.datacenters`,
+      );
+    return problems;
   } catch (error) {
-    const cause = error instanceof NomadUnreachable ? error.cause : error;
-    return [`Nomad at ${where}: ${reason(cause)}; ${SETTING}`];
+    if (error instanceof UserError && !(error instanceof NomadUnreachable))
+      return [...error.problems];
+    return [
+      `${where}: ${reason(error instanceof NomadUnreachable ? error.cause : error)}; ${SETTING}`,
+    ];
   }
+}
+
+/** Nomad's globs know "*" alone: https://github.com/ryanuber/go-glob */
+function matches(datacenter: string, glob: string): boolean {
+  const parts = glob.split("*").map((part) => part.replace(/[\\^$.|?+()[\]{}]/g, "\\$&"));
+  return new RegExp(`^${parts.join(".*")}$`, "s").test(datacenter);
 }

@@ -2,7 +2,8 @@ import { UserError } from "../config/errors.ts";
 import type { HomelabConfig } from "../config/schema.ts";
 import { probeAnsible } from "./ansible.ts";
 import { cdktfCommand } from "./cdktf-command.ts";
-import { probeDocker } from "./docker.ts";
+import { probeDns } from "./dns.ts";
+import { probeCaBundle, probeDocker } from "./docker.ts";
 import { probeNomad } from "./nomad.ts";
 import { probeRegistry } from "./registry.ts";
 
@@ -16,8 +17,9 @@ import { probeRegistry } from "./registry.ts";
 export async function preflight(config: HomelabConfig): Promise<void> {
   const command = cdktfCommand();
   if (!command || !["deploy", "apply", "destroy", "diff", "plan"].includes(command)) return;
-  const probes = [probeNomad(config), probeDocker(config), probeRegistry(config)];
-  if (command === "deploy" || command === "apply") probes.push(probeAnsible(config));
+  const deploys = command === "deploy" || command === "apply";
+  const probes = [probeNomad(config, deploys), probeDocker(config), probeRegistry(config)];
+  if (deploys) probes.push(probeAnsible(config), probeCaBundle(config), probeDns(config));
   const problems = (await Promise.all(probes)).flat();
   if (problems.length > 0) throw new UserError(problems);
 }

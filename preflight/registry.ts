@@ -1,5 +1,5 @@
 import { Agent, request } from "undici";
-import { reason } from "../config/reason.ts";
+import { firstLine, reason } from "../config/reason.ts";
 import type { HomelabConfig } from "../config/schema.ts";
 import { registryLogin } from "../constructs/registry-login.ts";
 
@@ -9,15 +9,19 @@ export async function probeRegistry({ registry }: HomelabConfig): Promise<string
   try {
     // https://distribution.github.io/distribution/spec/api/#api-version-check
     const dispatcher = new Agent({ connect: { timeout: 5_000 }, headersTimeout: 10_000 });
-    const answer = await request(`${base}/v2/`, { dispatcher });
-    await answer.body.dump();
-    if (answer.statusCode === 200) return [];
-    if (answer.statusCode !== 401)
-      return [
-        `registry at ${base}: expected status 200 or 401 at /v2/, found ${answer.statusCode}: no Docker registry answers there; set registry.address`,
-      ];
-    if (registryLogin(registry.address)) return [];
-    return [`registry at ${base}: it wants a login; run \`docker login ${registry.address}\``];
+    const { statusCode, headers, body } = await request(`${base}/v2/`, { dispatcher });
+    const text = await body.text();
+    const page = text.trimStart().startsWith("<");
+    if (statusCode === 200 && !page) return [];
+    if (statusCode === 401 && headers["www-authenticate"]) {
+      if (registryLogin(registry.address)) return [];
+      return [`registry at ${base}: it wants a login; run \`docker login ${registry.address}\``];
+    }
+    const to = headers.location ? ` to ${headers.location}` : "";
+    const said = text.trim() === "" ? "" : ` (${firstLine(text)})`;
+    return [
+      `registry at ${base}: expected a registry at /v2/, found status ${statusCode}${to}${said}; set registry.address and registry.scheme`,
+    ];
   } catch (error) {
     return [
       `registry at ${base}: ${reason(error)}; start it, or set registry.address and registry.scheme`,

@@ -10,10 +10,12 @@ afterEach(() => {
 });
 
 /** Claims the job "mlflow" in a fake Nomad that has this job of that name. */
-async function claim(job: object | undefined, owner = "mine") {
-  const server = createServer((_, response) =>
-    response.writeHead(job ? 200 : 404).end(JSON.stringify(job)),
-  );
+async function claim(job: object | undefined, { owner = "mine", leaderless = 0 } = {}) {
+  let asked = 0;
+  const server = createServer((_, response) => {
+    if (asked++ < leaderless) response.writeHead(500).end("No cluster leader");
+    else response.writeHead(job ? 200 : 404).end(JSON.stringify(job));
+  });
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
   closing.push(() => server.close());
   const address = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
@@ -34,6 +36,10 @@ describe("claiming the job's name", () => {
   it("is granted again for the job that carries our mark, as after a rename that was refused", async () => {
     const job = { Status: "running", Meta: { homelab_mlflow_owner: "mine" } };
     expect((await claim(job)).exitCode).toBe(0);
+  });
+
+  it("waits for Nomad's servers to elect a leader", async () => {
+    expect((await claim(undefined, { leaderless: 1 })).exitCode).toBe(0);
   });
 
   it.each([
