@@ -7,6 +7,8 @@
 #                  point of a volume that is not mounted is never written to.
 set -eu
 
+database=/mnt/backend_store/mlflow.db
+
 refuse() {
   echo "entrypoint: $1" >&2
   exit 1
@@ -32,8 +34,10 @@ for pair in $HOMELAB_VOLUMES; do
   fi
 done
 
+/opt/mlflow/bin/python /opt/server/database.py "$database"
+
 exec /opt/mlflow/bin/python /opt/server/serve.py \
-  --backend-store-uri sqlite:////mnt/backend_store/mlflow.db \
+  --backend-store-uri "sqlite:///$database" \
   --serve-artifacts \
   --artifacts-destination /mnt/artifacts \
   --host 0.0.0.0 \

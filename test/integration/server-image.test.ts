@@ -116,6 +116,45 @@ describe.skipIf(!image)("the entrypoint refuses a volume", () => {
   });
 });
 
+describe.skipIf(!image)("the server's database", () => {
+  const make = (sql: string) =>
+    `python -c 'import sqlite3; sqlite3.connect("/mnt/backend_store/mlflow.db").executescript("${sql}")'
+    chown 1000:1000 /mnt/backend_store/*`;
+
+  test("that is damaged is refused in one line, and left as it is", async () => {
+    const { exitCode, stderr } = await entrypoint(
+      `${make("create table a (b); insert into a values (randomblob(100000))")}
+      printf damage | dd of=/mnt/backend_store/mlflow.db bs=1 seek=4096 conv=notrunc status=none
+      sha256sum /mnt/backend_store/mlflow.db > /tmp/before
+      trap 'sha256sum --check --quiet /tmp/before' EXIT`,
+    );
+    expect(exitCode).toBe(1);
+    expect(stderr).toMatch(/^entrypoint: \S+mlflow\.db: the database is damaged \(.+\).*backup/);
+    expect(stderr.split("\n")).toHaveLength(1);
+  });
+
+  test("in WAL mode is taken out of it, which a network file system can't serve", async () => {
+    const script = `${make("pragma journal_mode = wal; create table a (b)")}
+      python /opt/server/database.py /mnt/backend_store/mlflow.db
+      python -c 'import sqlite3; print(*sqlite3.connect("/mnt/backend_store/mlflow.db").execute("pragma journal_mode"))' >&2
+      exit 0`;
+    const { stderr } = await entrypoint(script);
+    expect(stderr).toBe("('delete',)");
+  });
+});
+
+describe.skipIf(!image)("a volume that is gone while the server runs", () => {
+  test("ends the server, which would answer and lose what it is given", async () => {
+    const { exitCode, stderr } = await entrypoint(
+      "(sleep 20; rm /mnt/artifacts/.homelab-volume) &",
+    );
+    expect(stderr).toContain(
+      "/mnt/artifacts/.homelab-volume: No such file or directory: the volume is gone; the server ends",
+    );
+    expect(exitCode).toBe(0);
+  });
+});
+
 describe.skipIf(!image)("the image", () => {
   test("runs as the user of the build, not as root, and is below 450 MB", async () => {
     const format = "{{.Config.User}} {{.Size}}";
