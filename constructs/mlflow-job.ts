@@ -37,6 +37,12 @@ export interface MlflowJobProps {
   readonly killTimeout: number;
   /** Seconds a new allocation has to become healthy, the pull of the image included. */
   readonly healthyDeadline: number;
+  /**
+   * Seconds after which a client that has lost Nomad's servers stops the job, which may then run on
+   * another client: never two that write.
+   * @default it goes on, as there is no other client that could have the job
+   */
+  readonly stopOnClientAfter?: number;
   /** Whose job this is: the mark in its meta; may be a Terraform reference. */
   readonly owner: string;
   /** What has to be done before the job is registered. */
@@ -55,6 +61,8 @@ export interface JobVolume {
   readonly name: string;
   /** Absolute path in the container. */
   readonly destination: string;
+  /** Where its data lies, for people and as a reason for a restart: a server keeps what it has open. */
+  readonly data: string;
 }
 
 export interface JobService {
@@ -78,17 +86,28 @@ export class MlflowJob extends Construct {
       ...props,
       image: IMAGE,
       owner: { key: OWNER_META, value: OWNER },
+      data: props.volumes.map(({ name, data }) => `${name}=${data}`).join(" "),
       staticPort: props.staticPort ?? null,
+      stopOnClientAfter: props.stopOnClientAfter ?? null,
     });
     this.resource = new Job(this, "job", {
       provider: props.provider,
-      jobspec: escapeTerraform(jobspec)
-        .replace(IMAGE, () => props.image)
-        .replace(OWNER, () => props.owner),
+      jobspec: withReferences(escapeTerraform(jobspec), [
+        ["image", IMAGE, props.image],
+        [OWNER_META, OWNER, props.owner],
+      ]),
       detach: true,
       purgeOnDestroy: true,
       rerunIfDead: true,
       dependsOn: props.dependsOn,
     });
   }
+}
+
+/** The jobspec with these values in place. A text of the user's has its quotes escaped: it is none. */
+function withReferences(jobspec: string, references: [key: string, from: string, to: string][]) {
+  return references.reduce(
+    (text, [key, from, to]) => text.replace(`${key} = "${from}"`, () => `${key} = "${to}"`),
+    jobspec,
+  );
 }

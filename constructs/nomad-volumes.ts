@@ -13,7 +13,7 @@ export interface NomadVolumesProps {
   readonly root: string;
   /** Name of the Nomad job the volumes are for; it names the drop-in: homelab-JOB-volumes.hcl. */
   readonly job: string;
-  /** The host volumes; each of the clients gets all of them. */
+  /** The host volumes; each of the clients gets all of them but those of another client alone. */
   readonly volumes: readonly NomadVolume[];
   /** Numeric owner of the volumes' directories. */
   readonly uid: number;
@@ -46,8 +46,34 @@ export interface NomadVolume {
   readonly mode: string;
 }
 
-/** One kind today: a directory on the client, by its absolute path. */
-export type NomadVolumeSource = { readonly directory: string };
+export type NomadVolumeSource = DirectorySource | { readonly nfs: NfsSource };
+
+export interface DirectorySource {
+  /** Directory on the client, absolute. */
+  readonly directory: string;
+  /**
+   * Name of the one client that has it.
+   * @default each has one
+   */
+  readonly client?: string;
+}
+
+export interface NfsSource {
+  /** Hostname or address of the NAS. */
+  readonly server: string;
+  /** Absolute path of the export on the NAS. */
+  readonly export: string;
+  /** Mount options with commas between them: nfs(5). */
+  readonly options: string;
+  /** Absolute path on the clients. */
+  readonly mountPoint: string;
+}
+
+/** Where the clients find a volume's data, as an absolute path. */
+export function volumePath(source: NomadVolumeSource): string {
+  // Nomad and the roles compare paths as texts: one spelling for all.
+  return posix.resolve("nfs" in source ? source.nfs.mountPoint : source.directory);
+}
 
 export interface NomadVolumesClient {
   /** Name in the inventory and in messages: a hostname. */
@@ -88,8 +114,8 @@ export interface NomadClientAgent {
 export interface NomadVolumesFiles {
   readonly playbook: string;
   readonly inventory: string;
-  /** The drop-in for the Nomad agents. */
-  readonly volumes: string;
+  /** The drop-in for the Nomad agent of each client, by the client's name. */
+  readonly volumes: Readonly<Record<string, string>>;
 }
 
 /**
@@ -115,13 +141,18 @@ export class NomadVolumes extends Construct {
     this.files = {
       playbook: join(directory, "playbook.yml"),
       inventory: join(directory, "inventory.yml"),
-      volumes: join(directory, "volumes.hcl"),
+      volumes: Object.fromEntries(
+        props.clients.map(({ name }) => [name, join(directory, dropInSource(name))]),
+      ),
     };
     const data = templateData(props);
     const rendered: [string, string][] = [
       [this.files.playbook, render("playbook.yml", data)],
       [this.files.inventory, render("inventory.yml", data)],
-      [this.files.volumes, render("volumes.hcl", data)],
+      ...data.clients.map(({ name, volumes }): [string, string] => [
+        join(directory, dropInSource(name)),
+        render("volumes.hcl", { job: props.job, volumes }),
+      ]),
     ];
     for (const [file, content] of rendered) writeIfChanged(file, content);
 
@@ -157,27 +188,20 @@ function runPlaybook(config: string, inventory: string, playbook: string): Local
   };
 }
 
-function templateData(props: NomadVolumesProps): object {
+/** Name of a client's drop-in beside the playbook, where Ansible looks: no path of this machine. */
+function dropInSource(client: string): string {
+  return `volumes-${client}.hcl`;
+}
+
+function templateData(props: NomadVolumesProps) {
   const { configDir, address, restart } = props.nomadClient;
   const file = `homelab-${props.job}-volumes.hcl`;
   const agentDirectory = posix.resolve(configDir);
   return {
     job: props.job,
-    // Nomad and the roles compare paths as texts: one spelling for all.
-    volumes: props.volumes.map(({ name, source, mode }) => ({
-      name,
-      path: posix.resolve(source.directory),
-      mode,
-    })),
     uid: props.uid,
     gid: props.gid,
-    dropIn: {
-      // Beside the playbook, where Ansible looks: no path of this machine in what is hashed.
-      source: "volumes.hcl",
-      directory: agentDirectory,
-      file,
-      path: posix.join(agentDirectory, file),
-    },
+    dropIn: { directory: agentDirectory, file, path: posix.join(agentDirectory, file) },
     address,
     restart: {
       service: "service" in restart ? restart.service : null,
@@ -191,6 +215,22 @@ function templateData(props: NomadVolumesProps): object {
         connection === "ssh"
           ? { address: address ?? name, port, user: user ?? null, privateKey: privateKey ?? null }
           : null,
+      dropIn: dropInSource(name),
+      ...volumesOf(name, props.volumes),
     })),
+  };
+}
+
+/** The volumes of a client: all of them, and by what its source is. */
+function volumesOf(client: string, all: readonly NomadVolume[]) {
+  const volumes = all
+    .filter(({ source }) => !("client" in source) || (source.client ?? client) === client)
+    .map((each) => ({ ...each, path: volumePath(each.source) }));
+  return {
+    volumes,
+    directories: volumes.filter(({ source }) => "directory" in source),
+    mounts: volumes.flatMap((volume) =>
+      "nfs" in volume.source ? [{ ...volume, nfs: volume.source.nfs }] : [],
+    ),
   };
 }

@@ -354,7 +354,7 @@ describe.skipIf(skipWithout({ "ansible-playbook": ansible, nomad, root }))(
       const pid = agent.pid();
       const before = readFileSync(dropIn(), "utf8");
       const broken = playbook();
-      writeFileSync(broken.files.volumes, "client {\n");
+      writeFileSync(broken.files.volumes.here ?? "", "client {\n");
       const { code, output } = await run(broken, ["-e", `nomad_host_volumes_nomad=${nomad}`]);
       expect(code).toBe(2);
       expect(output).toContain("failed to validate");

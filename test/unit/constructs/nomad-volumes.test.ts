@@ -67,12 +67,13 @@ function synth(changes: Partial<NomadVolumesProps> = {}) {
   if (!made) throw new Error("nothing was made");
   const read = (file: string) => readFileSync(file, "utf8");
   const { playbook, inventory, volumes } = made.files;
+  const [first] = props(changes).clients;
   return {
     construct: made,
     resources: Object.values(JSON.parse(json).resource?.terraform_data ?? {}) as Resource[],
     playbook: read(playbook),
     inventory: read(inventory),
-    volumes: read(volumes),
+    volumes: read(volumes[first?.name ?? ""] ?? ""),
   };
 }
 
@@ -118,10 +119,44 @@ describe("what is generated", () => {
     const { inventory, volumes } = synth({
       volumes: [{ name: "one", source: { directory: "/srv//mlflow/../one/" }, mode: "0750" }],
     });
-    expect(readYaml(inventory).nomad_clients.vars.nomad_host_volumes_volumes).toEqual([
+    expect(readYaml(inventory).nomad_clients.hosts.m700.nomad_host_volumes_volumes).toEqual([
       { name: "one", path: "/srv/one" },
     ]);
     expect(volumes).toContain('path      = "/srv/one"');
+  });
+
+  test("gives a volume on NFS to every client, and a directory of one client to that one alone", () => {
+    const nfs = {
+      server: "nas.lan",
+      export: "/tank/mlflow",
+      options: "nfsvers=4.2,hard,bg,_netdev",
+      mountPoint: "/srv/mlflow-artifacts",
+    };
+    const { inventory, construct } = synth({
+      volumes: [
+        { name: "store", source: { directory: "/srv/store", client: "m710" }, mode: "0750" },
+        { name: "mlflow-artifacts", source: { nfs }, mode: "0750" },
+      ],
+    });
+    const { hosts } = readYaml(inventory).nomad_clients;
+    const { server, options } = nfs;
+    const mounted = {
+      nfs_mounts_volumes: [
+        {
+          ...{ name: "mlflow-artifacts", path: "/srv/mlflow-artifacts", mode: "0750" },
+          ...{ server, options, export: "/tank/mlflow" },
+        },
+      ],
+    };
+    expect(hosts.m700).toMatchObject({ volume_directories_volumes: [], ...mounted });
+    expect(hosts.m710).toMatchObject({
+      volume_directories_volumes: [{ name: "store", path: "/srv/store", mode: "0750" }],
+      ...mounted,
+    });
+    const dropIn = (client: string) => readFileSync(construct.files.volumes[client] ?? "", "utf8");
+    expect(dropIn("m700")).not.toContain('"store"');
+    expect(dropIn("m710")).toContain('"store"');
+    expect(dropIn("m700")).toContain('path      = "/srv/mlflow-artifacts"');
   });
 
   test("carries hostile texts as they are", () => {
@@ -145,11 +180,11 @@ describe("what is generated", () => {
     });
     const { vars, hosts } = readYaml(inventory).nomad_clients;
     expect(vars).toMatchObject({
-      volume_directories_volumes: [{ name: "one", path: `/srv/${HOSTILE}`, mode: "0750" }],
       nomad_host_volumes_config_dir: `/etc/${HOSTILE}`,
       nomad_host_volumes_restart_command: [HOSTILE],
     });
     expect(hosts.m700).toMatchObject({
+      volume_directories_volumes: [{ name: "one", path: `/srv/${HOSTILE}`, mode: "0750" }],
       ansible_user: HOSTILE,
       ansible_ssh_private_key_file: HOSTILE,
     });
@@ -168,13 +203,21 @@ describe("what is generated", () => {
   test("is written only when its content differs, and leaves nothing else behind", () => {
     const { construct } = synth();
     const past = new Date("2001-01-01");
-    for (const file of Object.values(construct.files)) utimesSync(file, past, past);
+    const { playbook, inventory, volumes } = construct.files;
+    for (const file of [playbook, inventory, ...Object.values(volumes)])
+      utimesSync(file, past, past);
     synth({ uid: 1234 });
     const changed = ({ mtime }: { mtime: Date }) => mtime > past;
     expect(changed(statSync(construct.files.inventory))).toBe(true);
     expect(changed(statSync(construct.files.playbook))).toBe(false);
-    expect(changed(statSync(construct.files.volumes))).toBe(false);
-    expect(readdirSync(directory).sort()).toEqual(["inventory.yml", "playbook.yml", "volumes.hcl"]);
+    expect(changed(statSync(construct.files.volumes.m700 ?? ""))).toBe(false);
+    expect(readdirSync(directory).sort()).toEqual([
+      "inventory.yml",
+      "playbook.yml",
+      "volumes-here.hcl",
+      "volumes-m700.hcl",
+      "volumes-m710.hcl",
+    ]);
   });
 });
 
