@@ -50,8 +50,8 @@ lab-up: node_modules ## start the embedded homelab on this machine
 	@$(HOMELAB) lab-up
 
 .PHONY: lab-down
-lab-down: node_modules ## stop the embedded homelab; its data stays
-	@$(HOMELAB) lab-down
+lab-down: node_modules ## stop the embedded homelab; its data stays (PURGE=1: delete it, runs and artifacts included)
+	@$(HOMELAB) lab-down $(if $(PURGE),--purge)
 
 .PHONY: check
 check: node_modules ## check types, lint and format

@@ -1,51 +1,63 @@
-import { createWriteStream, existsSync, mkdirSync, readFileSync, rmSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, rmSync } from "node:fs";
 import { dirname, join } from "node:path";
-import { createInterface } from "node:readline";
 import { setTimeout as sleep } from "node:timers/promises";
-import { execa } from "execa";
 import { Listr, type ListrTask, PRESET_TIMER } from "listr2";
+import { whyUnhealthy } from "../check/client.ts";
 import { UserError } from "../config/errors.ts";
-import { loadConfig, ROOT } from "../config/load.ts";
-import { reason } from "../config/reason.ts";
+import { loadConfig } from "../config/load.ts";
 import type { HomelabConfig } from "../config/schema.ts";
+import { Interrupted } from "../lab/errors.ts";
 import { labSettings } from "../lab/settings.ts";
-import { labUpSteps } from "../lab/up.ts";
+import { readLabState } from "../lab/state.ts";
+import { dnsRecordEntry } from "../stacks/dns-record-entry.ts";
 import { BUILD_LOG } from "../stacks/mlflow-stack.ts";
-import { CDKTF, cdktfCall, outputDirectory } from "./cdktf.ts";
-import { explainFailure, parseTerraformLine, type TerraformEvent } from "./terraform-progress.ts";
+import { explainBuild, lastBuildStep } from "./build-output.ts";
+import { logDirectory, outputDirectory, runCdktf } from "./cdktf.ts";
+import { conclusion, jobStatus } from "./conclusion.ts";
+import { labSteps } from "./lab.ts";
+import {
+  explainFailure,
+  parseTerraformLine,
+  type TerraformEvent,
+  warningsIn,
+} from "./terraform-progress.ts";
 
 /** The resources of a deploy that take time, in their order, by the start of their address. */
 const STEPS: readonly [prefix: string, title: string][] = [
-  ["terraform_data.job-claim", "Claim the job's name"],
+  ["terraform_data.job-claim_name", "Claim the job's name"],
   ["docker_image.server-image", "Build the image"],
   ["docker_registry_image.server-image", "Push the image"],
   ["terraform_data.nomad-volumes", "Prepare the volumes on the Nomad clients"],
+  ["terraform_data.dns-record", "Make the DNS record"],
   ["nomad_job.mlflow-job", "Register the job"],
   ["terraform_data.deployment-check", "Wait for the server and check it from outside"],
 ];
 
-const BUILD_LINES = 15;
-
 /** The job's restart delay, and a start. */
 const RESTART_MS = 75_000;
 
+const LOOK_MS = 500;
+
 type Summary = Extract<TerraformEvent, { kind: "summary" }>;
 
-interface Outcome {
-  summary?: Summary;
+/** What is asked of the Listr task that is on. */
+interface Step {
+  output: string;
 }
 
 /** `cdktf deploy mlflow` with all it needs before, and what a user wants to know after. */
 export async function deploy(): Promise<void> {
-  const { config } = await loadConfig();
-  const outcome: Outcome = {};
-  const run = new CdktfRun(config, outcome);
+  const { config, version } = await loadConfig();
+  const run = new CdktfRun(config);
   const steps = new Listr(
     [
-      ...(config.embedded ? labUpSteps(labSettings()) : []),
-      { title: "Plan the changes (cdktf deploy mlflow)", task: () => run.plan() },
+      ...(config.embedded ? labSteps(labSettings()) : []),
+      {
+        title: "Plan the changes (cdktf deploy mlflow)",
+        task: (_, task) => run.plan(task),
+      },
       ...STEPS.map(([prefix, title]) => waitFor(run, prefix, title)),
-      { title: "Finish", task: () => run.finished() },
+      { title: "Finish", task: (_, task) => run.finished(task) },
     ] as ListrTask[],
     {
       concurrent: false,
@@ -63,48 +75,54 @@ export async function deploy(): Promise<void> {
   await steps.run().catch((error) => {
     throw run.failure ?? error;
   });
+  for (const warning of run.warnings) console.error(warning);
   const outputs = run.outputs();
-  const unchanged = !outcome.summary || isNothing(outcome.summary);
-  if (unchanged && config.check.through === "url") await expectAnswer(outputs);
-  console.log(conclusion(config, outcome, outputs));
+  const nomadBinary = config.embedded ? readLabState(labSettings())?.nomadBinary : undefined;
+  const changed = run.summary !== undefined && !isNothing(run.summary);
+  if (!changed && config.check.through === "url")
+    await expectAnswer(config, outputs.url ?? "", jobStatus(config, outputs, nomadBinary));
+  console.log(conclusion({ config, version, changed, outputs, nomadBinary }).join("\n"));
 }
 
 function waitFor(run: CdktfRun, prefix: string, title: string): ListrTask {
+  // Terraform works on several at a time: our own clock would begin when the one before has ended.
+  const untimed = { timer: undefined };
   return {
     title,
+    rendererOptions: untimed,
+    fallbackRendererOptions: untimed,
     task: async (_, task) => {
-      const changed = await run.resource(prefix, (text) => {
-        task.output = text;
-      });
-      if (!changed) task.skip("unchanged");
+      if (await run.resource(prefix, task)) task.title = `${title} [${run.timeOf(prefix)}]`;
+      else task.skip("unchanged");
     },
-  };
+  } as ListrTask;
 }
 
 /** One run of cdktf, started when it is first asked for. */
 class CdktfRun {
   private readonly config: HomelabConfig;
-  private readonly outcome: Outcome;
-  private readonly directory: string;
   private readonly planned = new Set<string>();
-  private readonly completed = new Set<string>();
-  private readonly lines: string[] = [];
+  /** By resource, what Terraform says it took. */
+  private readonly completed = new Map<string, string>();
   private readonly waiting = new Set<() => void>();
   private say: (resource: string, text: string) => void = () => {};
+  private step: Step = { output: "" };
   private planMade = false;
   private ended: Promise<void> | undefined;
   private result: "running" | "done" | "failed" = "running";
+  summary: Summary | undefined;
+  /** Of our own programs, for after the step list. */
+  warnings: readonly string[] = [];
   /** Why cdktf failed, for after the step list. */
   failure: UserError | undefined;
 
-  constructor(config: HomelabConfig, outcome: Outcome) {
+  constructor(config: HomelabConfig) {
     this.config = config;
-    this.outcome = outcome;
-    this.directory = config.embedded ? join(labSettings().dir, "log") : join(ROOT, "cdktf.out");
   }
 
   /** Starts cdktf and returns when the plan is made. */
-  plan(): Promise<void> {
+  plan(step: Step): Promise<void> {
+    this.step = step;
     this.ended ??= this.start();
     return this.until(() => this.planMade);
   }
@@ -114,19 +132,26 @@ class CdktfRun {
    *
    * @returns false when the plan has no change to it
    */
-  async resource(prefix: string, say: (text: string) => void): Promise<boolean> {
+  async resource(prefix: string, step: Step): Promise<boolean> {
+    this.step = step;
     this.say = (resource, text) => {
-      if (matches(resource, prefix)) say(text);
+      if (matches(resource, prefix)) step.output = text;
     };
-    const has = (set: Set<string>) => [...set].some((each) => matches(each, prefix));
-    if (!has(this.planned)) return false;
-    const done = () => has(this.completed);
-    await this.until(done);
+    if (![...this.planned].some((each) => matches(each, prefix))) return false;
+    const done = () => this.timeOf(prefix) !== undefined;
+    const build = prefix.startsWith("docker_image.") ? this.showBuild(step) : undefined;
+    await this.until(done).finally(() => clearInterval(build));
     return done();
   }
 
-  finished(): Promise<void> {
+  finished(step: Step): Promise<void> {
+    this.step = step;
     return this.ended ?? Promise.resolve();
+  }
+
+  /** What Terraform says a resource took, such as "1m2s"; undefined while it is at it. */
+  timeOf(prefix: string): string | undefined {
+    return [...this.completed].findLast(([resource]) => matches(resource, prefix))?.[1];
   }
 
   /** Terraform's outputs. */
@@ -137,55 +162,68 @@ class CdktfRun {
   }
 
   private outputsFile(): string {
-    return join(this.directory, "outputs.json");
+    return join(logDirectory(this.config), "outputs.json");
+  }
+
+  private buildLog(): string {
+    return join(outputDirectory(this.config), BUILD_LOG);
+  }
+
+  private readBuildLog(): string {
+    return existsSync(this.buildLog()) ? readFileSync(this.buildLog(), "utf8") : "";
+  }
+
+  /** Terraform hands on nothing of what the build says. */
+  private showBuild(step: Step): NodeJS.Timeout {
+    let shown: string | undefined;
+    return setInterval(() => {
+      const now = lastBuildStep(this.readBuildLog());
+      if (now && now !== shown) step.output = now;
+      shown = now;
+    }, LOOK_MS);
   }
 
   private async start(): Promise<void> {
-    const log = join(this.directory, "deploy.log");
-    mkdirSync(dirname(log), { recursive: true });
-    const buildLog = join(outputDirectory(this.config), BUILD_LOG);
-    for (const old of [this.outputsFile(), buildLog]) rmSync(old, { force: true });
-    const file = createWriteStream(log);
-    const { args, env } = cdktfCall("deploy", this.config, [
-      "--auto-approve",
-      "--no-color",
-      "--outputs-file",
-      this.outputsFile(),
-    ]);
-    // CI: without a terminal's moving parts, a line is a line.
-    const cdktf = execa("node", [CDKTF, ...args], {
-      cwd: ROOT,
-      env: { ...env, CI: "1", FORCE_COLOR: "0" },
-      all: true,
-      buffer: false,
-      reject: false,
-      stdin: "ignore",
-    });
-    // Ctrl-C reaches cdktf and Terraform as well, which end; the next deploy takes up what they were at.
-    const interrupted = () =>
-      this.lines.push("error: interrupted; deploy again to go on from here");
-    process.on("SIGINT", interrupted);
-    for await (const line of createInterface({ input: cdktf.all })) {
-      file.write(`${line}\n`);
-      this.lines.push(line);
-      this.note(line);
+    for (const old of [this.outputsFile(), this.buildLog()]) {
+      mkdirSync(dirname(old), { recursive: true });
+      rmSync(old, { force: true });
     }
-    const { exitCode } = await cdktf;
-    process.off("SIGINT", interrupted);
-    file.end();
+    const { exitCode, interrupted, lines, log } = await runCdktf(
+      "deploy",
+      this.config,
+      ["--auto-approve", "--outputs-file", this.outputsFile()],
+      {
+        line: (line) => this.note(line),
+        say: (text) => {
+          this.step.output = text;
+        },
+      },
+    ).catch((error) => {
+      this.result = "failed";
+      if (error instanceof UserError) this.failure = error;
+      this.wake();
+      throw error instanceof UserError ? new Error("see below") : error;
+    });
+    this.warnings = warningsIn(lines);
     this.result = exitCode === 0 ? "done" : "failed";
     if (this.result === "failed")
-      this.failure = new UserError([
-        ...buildOutput(buildLog, this.lines),
-        ...explainFailure(this.lines),
-        `the whole output is in ${log}`,
-      ]);
+      this.failure = interrupted
+        ? new Interrupted(
+            "the deploy was interrupted; runs and artifacts are untouched, deploy again to go on from here",
+          )
+        : new UserError([
+            ...(explainBuild(this.readBuildLog(), lines, this.config.image.baseImage) ??
+              explainFailure(lines)),
+            `the whole output is in ${log}`,
+          ]);
     this.wake();
     this.throwIfFailed();
   }
 
+  /** Listr shows the words; what a user has to read comes after the list. */
   private throwIfFailed(): void {
-    if (this.result === "failed") throw new Error("see below");
+    if (this.result !== "failed") return;
+    throw new Error(this.failure instanceof Interrupted ? "interrupted" : "see below");
   }
 
   private note(line: string): void {
@@ -193,9 +231,9 @@ class CdktfRun {
     if (!event) return;
     if (event.kind === "planned") this.planned.add(event.resource);
     if (event.kind === "plan-made") this.planMade = true;
-    if (event.kind === "completed") this.completed.add(event.resource);
+    if (event.kind === "completed") this.completed.set(event.resource, event.took);
     if (event.kind === "said") this.say(event.resource, event.text);
-    if (event.kind === "summary") this.outcome.summary = event;
+    if (event.kind === "summary") this.summary = event;
     this.wake();
   }
 
@@ -215,20 +253,11 @@ class CdktfRun {
         };
         this.waiting.add(once);
       });
-    if (!condition()) this.throwIfFailed();
+    if (!condition()) {
+      await this.ended;
+      this.throwIfFailed();
+    }
   }
-}
-
-/** The end of what the image's build said, when it is the build that failed. */
-function buildOutput(file: string, lines: readonly string[]): string[] {
-  if (!lines.some((line) => line.includes("docker_image.server-image")) || !existsSync(file))
-    return [];
-  if (!lines.some((line) => /Error running \w+ build/.test(line))) return [];
-  // Each line is a time, a step's number and what was said.
-  const said = readFileSync(file, "utf8")
-    .split("\n")
-    .map((line) => line.replace(/^[\d/]+ [\d:]+ /, ""));
-  return said.filter((line) => line.trim() !== "").slice(-BUILD_LINES);
 }
 
 /** In the lab, the nomad command may stand in for the provider: the resource is called the same. */
@@ -248,53 +277,18 @@ function isNothing({ added, changed, destroyed }: Summary): boolean {
  * A deploy without changes asks nothing of the service; a server that is down is still told of. One
  * that ended with its Docker, or with the machine, is started again by Nomad after 30 s.
  */
-async function expectAnswer({ url, nomad_job_url: job }: Record<string, string>): Promise<void> {
-  const ask = () =>
-    fetch(`${url}/health`, { signal: AbortSignal.timeout(5_000) }).then(
-      ({ status }) => (status === 200 ? undefined : `status ${status}`),
-      (error) => reason(error.cause ?? error),
-    );
+async function expectAnswer(
+  config: HomelabConfig,
+  url: string,
+  job: readonly string[],
+): Promise<void> {
+  const ask = () => whyUnhealthy(url, dnsRecordEntry(config));
   let asked = await ask();
   if (asked) console.log("MLflow does not answer; waiting for Nomad to start it again");
   for (const end = Date.now() + RESTART_MS; asked && Date.now() < end; asked = await ask())
     await sleep(1_000);
   if (asked)
     throw new UserError([
-      `${url}/health: expected 200, found ${asked}, although nothing was to be changed; see the job's events and log: ${job}`,
+      `${url}/health: expected 200, found ${asked}, although nothing was to be changed; see the job's events and log: ${job.join("; ")}`,
     ]);
-}
-
-function conclusion(
-  config: HomelabConfig,
-  { summary }: Outcome,
-  outputs: Record<string, string>,
-): string {
-  const { url, image, version, nomad_job_url: job, playbook_command: playbook } = outputs;
-  const undo = config.embedded
-    ? [
-        "make destroy            stops MLflow; its data stays",
-        "make lab-down           stops the homelab; its data stays",
-      ]
-    : ["make destroy            stops MLflow; its data, volumes and images stay"];
-  return [
-    "",
-    !summary || isNothing(summary)
-      ? "Nothing to change: everything is as configured."
-      : "MLflow is up, and was checked from outside.",
-    "",
-    `  MLflow ${version}    ${url}`,
-    `  image           ${image}`,
-    `  Nomad job       ${job}`,
-    ...(playbook
-      ? ["", "ansible.run is false: prepare the Nomad clients by hand with", `  ${playbook}`]
-      : []),
-    "",
-    "Log a first run:",
-    `  python3 -m venv venv && . venv/bin/activate && pip install mlflow-skinny==${version}`,
-    `  MLFLOW_TRACKING_URI=${url} python3 -c 'import mlflow; mlflow.log_metric("accuracy", 0.9)'`,
-    `and look at it: open ${url} in a browser.`,
-    "",
-    "Undo:",
-    ...undo.map((line) => `  ${line}`),
-  ].join("\n");
 }

@@ -1,8 +1,12 @@
 /** The `homelab` command: what `make` and `npx homelab` run. One file a subcommand. */
 import { Command } from "commander";
 import { exitOnUserError, UserError } from "../config/errors.ts";
-import { passToCdktf } from "./cdktf.ts";
+import { Interrupted } from "../lab/errors.ts";
+import { synth } from "./cdktf.ts";
 import { deploy } from "./deploy.ts";
+import { destroy } from "./destroy.ts";
+import { diff } from "./diff.ts";
+import { fullDisk, tellsOfFullDisk } from "./full-disk.ts";
 import { buildImage, pushImage, pushLatestImage } from "./image.ts";
 import { labDown, labUp } from "./lab.ts";
 
@@ -14,25 +18,16 @@ program
   .action(deploy);
 program
   .command("synth")
-  .description("write the Terraform configuration to cdktf.out/")
-  .action(() => passToCdktf("synth"));
-program
-  .command("diff")
-  .description("show what a deploy would change")
-  .action(() => passToCdktf("diff"));
+  .description(
+    "write the Terraform configuration to cdktf.out/, for the embedded homelab to .lab/cdktf.out/",
+  )
+  .action(synth);
+program.command("diff").description("show what a deploy would change").action(diff);
 program
   .command("destroy")
   .description("stop MLflow and forget the job; the data, the images and the volumes stay")
   .option("--yes", "do not ask")
-  .action(async ({ yes }: { yes?: boolean }) => {
-    if (!yes && !process.stdin.isTTY)
-      throw new UserError([
-        "destroy asks first, and there is no terminal: use --yes (make: YES=1)",
-      ]);
-    await passToCdktf("destroy", yes ? ["--auto-approve"] : []);
-    if (!process.exitCode)
-      console.log("MLflow is stopped. Its data, images and volumes are still there.");
-  });
+  .action(destroy);
 program.command("build").description("build the image by hand").action(buildImage);
 program.command("push").description("push the built image to the registry").action(pushImage);
 program
@@ -46,4 +41,15 @@ program
   .option("--purge", "delete its data as well, MLflow's runs and artifacts included")
   .action(labDown);
 
-await exitOnUserError(() => program.parseAsync().then(() => undefined));
+await exitOnUserError(async () => {
+  try {
+    await program.parseAsync();
+  } catch (error) {
+    // From wherever we write a file.
+    if (!(error instanceof UserError) && tellsOfFullDisk(error))
+      throw new UserError([fullDisk((error as Error).message)]);
+    if (!(error instanceof Interrupted)) throw error;
+    console.error(error.message);
+    process.exitCode = 130; // as shells say it: 128 and the number of SIGINT
+  }
+});

@@ -5,6 +5,7 @@ import { loadConfig, ROOT } from "../config/load.ts";
 import { probeDocker } from "../preflight/docker.ts";
 import { probeRegistry } from "../preflight/registry.ts";
 import { dockerCommand } from "./docker-command.ts";
+import { expectLab } from "./lab.ts";
 
 /** Builds the image with the tag that version.txt names. */
 export async function buildImage(): Promise<void> {
@@ -28,6 +29,7 @@ export async function pushLatestImage(): Promise<void> {
 type Config = Awaited<ReturnType<typeof loadConfig>>["config"];
 
 async function build(config: Config, tag: string): Promise<void> {
+  await expectLab(config);
   stopOn(await probeDocker(config));
   const { baseImage, uid, gid, caBundle } = config.image;
   const buildArgs = { BASE_IMAGE: baseImage, UID: String(uid), GID: String(gid) };
@@ -42,6 +44,7 @@ async function build(config: Config, tag: string): Promise<void> {
 }
 
 async function push(config: Config, tag: string): Promise<void> {
+  await expectLab(config);
   stopOn([...(await probeDocker(config)), ...(await probeRegistry(config))]);
   await docker(config, ["push", reference(config, tag)]);
 }

@@ -11,6 +11,9 @@ export class LabError extends UserError {
   }
 }
 
+/** Ctrl-C, or the end of the terminal: what was done about it. No mistake, and exit code 130. */
+export class Interrupted extends LabError {}
+
 const ELSEWHERE = "or describe your own servers in homelab.config.ts";
 
 export const labErrors = {
@@ -82,7 +85,7 @@ export const labErrors = {
 
   badPort: (value: string) =>
     new LabError(
-      `HOMELAB_LAB_PORT is ${JSON.stringify(value)}: it must be a whole number from 1024 to 65480, the first of the 56 ports the lab may use`,
+      `HOMELAB_LAB_PORT is ${JSON.stringify(value)}: it must be a whole number from 1024 to 65455, the first of the 81 ports the lab may use`,
     ),
 
   badState: (path: string, problems: string) =>
@@ -101,9 +104,14 @@ export const labErrors = {
   busy: (path: string, pid: number) =>
     new LabError(`another lab-up or lab-down (pid ${pid}) works on ${path}: wait for it`),
 
-  neverUp: () => new LabError("the embedded homelab was not set up yet: run make lab-up"),
+  neverUp: () => new LabError("the embedded homelab was not set up yet: run make lab-up first"),
 
-  interrupted: () => new LabError("interrupted: what this command had started is stopped again"),
+  notRunning: () => new LabError("the embedded homelab does not run: run make lab-up first"),
+
+  interrupted: () =>
+    new Interrupted(
+      "interrupted: what this command had started is stopped again; data and downloads stay, run it again to go on",
+    ),
 
   jobHasNoName: (resource: string) =>
     new LabError(`nomad_job.${resource}: its jobspec has no job "name" { ... }`),

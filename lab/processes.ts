@@ -83,6 +83,14 @@ export function withDescendants(roots: readonly ProcessIdentity[]): ProcessIdent
   return [...found.values()];
 }
 
+/** All processes of a process group. */
+export function processesOfGroup(group: number): ProcessIdentity[] {
+  return runningPids()
+    .filter((pid) => groupOf(pid) === group)
+    .map(identify)
+    .filter((identity) => identity !== undefined);
+}
+
 function runningPids(): number[] {
   return readdirSync("/proc")
     .filter((entry) => /^[0-9]+$/.test(entry))
@@ -90,10 +98,19 @@ function runningPids(): number[] {
 }
 
 function parentOf(pid: number): number | undefined {
+  return statField(pid, 1);
+}
+
+function groupOf(pid: number): number | undefined {
+  return statField(pid, 2);
+}
+
+/** A number out of proc_pid_stat(5), counted from the field after the command's name. */
+function statField(pid: number, index: number): number | undefined {
   const stat = readProc(`${pid}/stat`);
   return stat === undefined
     ? undefined
-    : Number(stat.slice(stat.lastIndexOf(")") + 2).split(" ")[1]);
+    : Number(stat.slice(stat.lastIndexOf(")") + 2).split(" ")[index]);
 }
 
 function bootId(): string {

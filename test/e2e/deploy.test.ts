@@ -12,7 +12,7 @@ import { Checkout } from "../checkout.ts";
 import { testToolsDirectory } from "../tools.ts";
 
 const settings = labSettings();
-const url = `http://localhost:${settings.ports.mlflow}`;
+const url = `http://localhost:${settings.ports.traefik}`;
 const nomad = new NomadApi({
   address: `http://127.0.0.1:${settings.ports.nomadHttp}`,
   region: "global",
@@ -181,6 +181,33 @@ describe("make deploy", () => {
     await expectRunIsThere();
   });
 
+  it("interrupted half-way ends cleanly with 130, and is finished by the next", async () => {
+    checkout.configure('server: { env: { E2E_MARK: "interrupted" } }');
+    const half = checkout.start("deploy");
+    // Its last step: Terraform is at work by then, with the image and the job behind it.
+    await new Promise<void>((resolve) => {
+      half.all.on("data", (data) => {
+        if (String(data).includes("allocation ")) resolve();
+      });
+      half.all.on("end", resolve);
+    });
+    if (half.pid) process.kill(-half.pid, "SIGINT");
+    const { all } = await half;
+    expect(String(all)).toContain("interrupted: waiting for Terraform to end cleanly");
+    expect(String(all)).toContain("the deploy was interrupted; runs and artifacts are untouched");
+    expect(String(all)).toContain("Error 130");
+    await untilItAnswers(90);
+    await expectRunIsThere();
+
+    const { output, exitCode } = await checkout.make("deploy");
+    expect(output).not.toContain("another deploy is running");
+    expect(output).toContain("MLflow is up");
+    expect(exitCode).toBe(0);
+    checkout.configure("");
+    expect((await checkout.make("deploy")).exitCode).toBe(0);
+    await expectRunIsThere();
+  });
+
   it("stops at a wrong config before anything is touched", async () => {
     const before = resourceIds();
     checkout.configure("server: { workers: 0 }, colour: 1 as never");
@@ -256,6 +283,31 @@ describe("make destroy", () => {
     expect(exitCode).toBe(0);
     expect(await nomad.get("/job/mlflow")).toBeUndefined();
     expect(existsSync(join(settings.volumes.backendStore, "mlflow.db"))).toBe(true);
+    expect((await checkout.make("deploy")).exitCode).toBe(0);
+    await expectRunIsThere();
+  });
+});
+
+describe("make diff", () => {
+  it("says that there are no changes, or what they are", async () => {
+    expect((await checkout.make("diff")).output).toContain("No changes.");
+    checkout.configure("server: { workers: 1 }");
+    const { output, exitCode } = await checkout.make("diff");
+    expect(output).toMatch(/^ +- +HOMELAB_WORKERS = "2"$/m);
+    expect(output).toMatch(/^ +\+ +HOMELAB_WORKERS = "1"$/m);
+    expect(output).not.toContain("kill_signal");
+    expect(output).toMatch(/^Plan: \d to add/m);
+    expect(exitCode).toBe(0);
+    checkout.configure("");
+  });
+});
+
+describe("make lab-down", () => {
+  it("and a deploy after it: MLflow is back with its data", async () => {
+    expect((await checkout.make("lab-down")).exitCode).toBe(0);
+    expect(await answers()).toBe(false);
+    const refused = await checkout.make("build");
+    expect(refused.output).toContain("the embedded homelab does not run: run make lab-up first");
     expect((await checkout.make("deploy")).exitCode).toBe(0);
     await expectRunIsThere();
   });

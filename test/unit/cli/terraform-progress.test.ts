@@ -16,11 +16,19 @@ describe("a line of cdktf's output", () => {
     ["mlflow  No changes. Your infrastructure matches the configuration.", { kind: "plan-made" }],
     [
       "        docker_image.server-image_5639FB9A (server-image/image): Creation complete after 1m2s [id=sha256:1]",
-      { kind: "completed", resource: "docker_image.server-image_5639FB9A" },
+      { kind: "completed", resource: "docker_image.server-image_5639FB9A", took: "1m2s" },
     ],
     [
       "mlflow  nomad_job.mlflow-job_8AB9954B (mlflow-job/job): Modifications complete after 1s [id=mlflow]",
-      { kind: "completed", resource: "nomad_job.mlflow-job_8AB9954B" },
+      { kind: "completed", resource: "nomad_job.mlflow-job_8AB9954B", took: "1s" },
+    ],
+    [
+      "          # terraform_data.x_1 (a/b)[0] will be created",
+      { kind: "planned", resource: "terraform_data.x_1" },
+    ],
+    [
+      "mlflow  terraform_data.x_1 (a/b)[0]: Creation complete after 4s [id=1]",
+      { kind: "completed", resource: "terraform_data.x_1", took: "4s" },
     ],
     [
       "mlflow  terraform_data.x_1 (a/b) (local-exec): MLflow 3.17.2 answers at http://x: all well",
@@ -29,6 +37,24 @@ describe("a line of cdktf's output", () => {
         resource: "terraform_data.x_1",
         text: "MLflow 3.17.2 answers at http://x: all well",
       },
+    ],
+    [
+      "mlflow  terraform_data.x_1 (a/b) (local-exec): TASK [volume_directories : Make the directories] ****",
+      { kind: "said", resource: "terraform_data.x_1", text: "Make the directories" },
+    ],
+    [
+      "mlflow  terraform_data.x_1 (a/b) (local-exec): RUNNING HANDLER [r : Restart Nomad] ***",
+      { kind: "said", resource: "terraform_data.x_1", text: "Restart Nomad" },
+    ],
+    [
+      'mlflow  terraform_data.x_1 (a/b) (local-exec): Executing: ["/bin/sh" "-c" "exec true"]',
+      undefined,
+    ],
+    ["mlflow  terraform_data.x_1 (a/b) (local-exec): ok: [localhost] => (item=/srv)", undefined],
+    ["mlflow  terraform_data.x_1 (a/b) (local-exec): PLAY RECAP ****", undefined],
+    [
+      "mlflow  terraform_data.x_1 (a/b) (local-exec): localhost      : ok=14   changed=0",
+      undefined,
     ],
     [
       "mlflow  Apply complete! Resources: 2 added, 1 changed, 3 destroyed.",
@@ -56,10 +82,19 @@ describe("a failed deploy", () => {
     expect(
       explainFailure([
         "mlflow  Plan: 1 to add",
-        "        │ Error: no space left",
+        "        │ Error: no such thing",
         "        │   with docker_image.x",
       ]),
-    ).toEqual(["Error: no space left", "  with docker_image.x"]);
+    ).toEqual(["Error: no such thing", "  with docker_image.x"]);
+  });
+
+  it("is explained by the disk when that is full", () => {
+    const [line, ...more] = explainFailure([
+      "        │ Error: Failed to save state: write x.tfstate: no space left on device",
+      "        │   with docker_image.x",
+    ]);
+    expect(line).toMatch(/^a disk is full: Error: Failed to save state: .* device; free some/);
+    expect(more).toEqual([]);
   });
 
   it("is explained by what an Ansible task refused, without the task's whole result", () => {
@@ -70,6 +105,11 @@ describe("a failed deploy", () => {
         "        │ Error: local-exec provisioner error",
       ]),
     ).toEqual(['m700: /srv: found "a", expected "b"']);
+  });
+
+  it("is not explained by the end of somebody else's 'rpc error:'", () => {
+    const line = "        Error: Error running buildx build: rpc error: code = Unknown";
+    expect(explainFailure([line])).toEqual([line.trim()]);
   });
 
   it("is explained by the other deploy that is running", () => {

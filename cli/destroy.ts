@@ -1,0 +1,69 @@
+import { createInterface } from "node:readline";
+import { UserError } from "../config/errors.ts";
+import { loadConfig } from "../config/load.ts";
+import type { HomelabConfig } from "../config/schema.ts";
+import { dataOf } from "../config/volume.ts";
+import { Interrupted } from "../lab/errors.ts";
+import { runCdktf } from "./cdktf.ts";
+import { expectLab } from "./lab.ts";
+import { explainFailure, warningsIn } from "./terraform-progress.ts";
+
+/**
+ * Stops MLflow and makes Nomad forget the job; asks first.
+ *
+ * @throws UserError when there is nobody to ask, or the answer is not yes
+ */
+export async function destroy({ yes = false }: { yes?: boolean }): Promise<void> {
+  if (!yes && !process.stdin.isTTY)
+    throw new UserError(["destroy asks first, and there is no terminal: use --yes (make: YES=1)"]);
+  const { config } = await loadConfig();
+  await expectLab(config);
+  if (!yes) {
+    console.log(whatHappens(config).join("\n"));
+    if ((await ask("Type yes to go on: ")) !== "yes")
+      throw new UserError(["the answer was not yes: nothing was changed"]);
+  }
+  const { exitCode, interrupted, lines, log } = await runCdktf(
+    "destroy",
+    config,
+    ["--auto-approve"],
+    { say: console.error },
+  );
+  for (const warning of warningsIn(lines)) console.error(warning);
+  if (exitCode !== 0 && interrupted)
+    throw new Interrupted(
+      "interrupted: MLflow may or may not be stopped; its data is untouched; make destroy goes on",
+    );
+  if (exitCode !== 0)
+    throw new UserError([...explainFailure(lines), `the whole output is in ${log}`]);
+  console.log("MLflow is stopped. Its data, images and volumes are still there.");
+}
+
+/** What is removed and what stays, one line each. */
+export function whatHappens(config: HomelabConfig): string[] {
+  const { backendStore, artifacts } = config.volumes;
+  const { name } = config.job;
+  return [
+    `MLflow stops, and Nomad forgets its job "${name}". This stays:`,
+    `  runs        ${dataOf(backendStore)}`,
+    `  artifacts   ${dataOf(artifacts)}`,
+    `  images      ${config.registry.address}/${config.image.name}`,
+    "  volumes     as the Nomad clients know them",
+    "make deploy brings all of it back.",
+  ];
+}
+
+/** The end of the input is an empty answer. */
+async function ask(question: string): Promise<string> {
+  process.stdout.write(question);
+  // Not as a terminal: Ctrl-C then ends this program, as it does anywhere else.
+  const input = createInterface({ input: process.stdin, terminal: false });
+  const answer = await new Promise<string>((resolve) => {
+    input.once("line", resolve);
+    input.once("close", () => resolve(""));
+  });
+  input.close();
+  // Else the open terminal keeps this program from its end.
+  process.stdin.unref();
+  return answer.trim();
+}
