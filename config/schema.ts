@@ -249,6 +249,10 @@ const client = z.strictObject({
     .optional()
     .describe("SSH user. Default: ssh's own."),
   privateKey: absolutePath().optional().describe("SSH private key file. Default: ssh's own."),
+  knownHosts: absolutePath()
+    .refine((path) => !/["'\\]/.test(path), { error: "a path without quotes and backslashes" })
+    .optional()
+    .describe("File with the host key, as known_hosts. Default: ssh's own."),
   become: z.boolean().default(true).describe("Use sudo on the client; the roles need root there."),
 });
 

@@ -4,6 +4,7 @@ import { DataResource, type ITerraformDependable, type LocalExecProvisioner } fr
 import { Construct } from "constructs";
 import { quoteShell } from "../templates/quote-shell.ts";
 import { render } from "../templates/render.ts";
+import { type AnsibleHost, inventoryHost } from "./ansible-host.ts";
 import { contentHash } from "./content-hash.ts";
 import { escapeTerraform } from "./escape-terraform.ts";
 import { writeIfChanged } from "./write-if-changed.ts";
@@ -20,7 +21,7 @@ export interface NomadVolumesProps {
   /** Numeric group of the volumes' directories. */
   readonly gid: number;
   /** The Nomad clients. */
-  readonly clients: readonly NomadVolumesClient[];
+  readonly clients: readonly AnsibleHost[];
   /** The Nomad agent on the clients. */
   readonly nomadClient: NomadClientAgent;
   /**
@@ -73,32 +74,6 @@ export interface NfsSource {
 export function volumePath(source: NomadVolumeSource): string {
   // Nomad and the roles compare paths as texts: one spelling for all.
   return posix.resolve("nfs" in source ? source.nfs.mountPoint : source.directory);
-}
-
-export interface NomadVolumesClient {
-  /** Name in the inventory and in messages: a hostname. */
-  readonly name: string;
-  /**
-   * Address to connect to.
-   * @default the name
-   */
-  readonly address?: string;
-  /** "local" when the playbook runs on the client itself. */
-  readonly connection: "ssh" | "local";
-  /** SSH port. */
-  readonly port: number;
-  /**
-   * SSH user.
-   * @default ssh's own
-   */
-  readonly user?: string;
-  /**
-   * SSH private key file, absolute.
-   * @default ssh's own
-   */
-  readonly privateKey?: string;
-  /** Use sudo on the client. */
-  readonly become: boolean;
 }
 
 export interface NomadClientAgent {
@@ -207,16 +182,10 @@ function templateData(props: NomadVolumesProps) {
       service: "service" in restart ? restart.service : null,
       command: "command" in restart ? restart.command : [],
     },
-    clients: props.clients.map(({ name, address, connection, port, user, privateKey, become }) => ({
-      name,
-      connection,
-      become,
-      ssh:
-        connection === "ssh"
-          ? { address: address ?? name, port, user: user ?? null, privateKey: privateKey ?? null }
-          : null,
-      dropIn: dropInSource(name),
-      ...volumesOf(name, props.volumes),
+    clients: props.clients.map((client) => ({
+      ...inventoryHost(client),
+      dropIn: dropInSource(client.name),
+      ...volumesOf(client.name, props.volumes),
     })),
   };
 }

@@ -71,6 +71,7 @@ export async function probeMachine(
     ...["-p", String(client.port)],
     ...(client.user ? ["-l", client.user] : []),
     ...(client.privateKey ? ["-i", client.privateKey] : []),
+    ...(client.knownHosts ? ["-o", `UserKnownHostsFile="${client.knownHosts}"`] : []),
   ];
   const args = [...options, ...login, "--", address, ...sudo];
   const { code, stderr } = await run("ssh", args, TIMEOUT_S + 4);

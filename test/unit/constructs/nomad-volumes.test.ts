@@ -46,6 +46,7 @@ const props = (changes: Partial<NomadVolumesProps> = {}): NomadVolumesProps => (
       connection: "ssh",
       port: 2222,
       privateKey: "/home/me/.ssh/homelab",
+      knownHosts: "/home/me/my homelab/known_hosts",
       become: false,
     },
     { name: "here", connection: "local", port: 22, become: true },
