@@ -42,8 +42,8 @@ diff: node_modules ## show what a deploy would change
 	@$(HOMELAB) diff
 
 .PHONY: destroy
-destroy: node_modules ## stop MLflow and forget the job; data and images stay (YES=1: without asking)
-	@$(HOMELAB) destroy $(if $(YES),--yes)
+destroy: node_modules ## stop MLflow and forget the job; data stays (YES=1: do not ask; UNMOUNT=1: volumes as well)
+	@$(HOMELAB) destroy $(if $(YES),--yes) $(if $(UNMOUNT),--unmount)
 
 .PHONY: lab-up
 lab-up: node_modules ## start the embedded homelab on this machine

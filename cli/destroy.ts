@@ -1,6 +1,8 @@
+import { join } from "node:path";
 import { createInterface } from "node:readline";
+import { execa } from "execa";
 import { UserError } from "../config/errors.ts";
-import { loadConfig } from "../config/load.ts";
+import { loadConfig, ROOT } from "../config/load.ts";
 import type { HomelabConfig } from "../config/schema.ts";
 import { dataOf } from "../config/volume.ts";
 import { Interrupted } from "../lab/errors.ts";
@@ -8,18 +10,25 @@ import { runCdktf } from "./cdktf.ts";
 import { expectLab } from "./lab.ts";
 import { explainFailure, warningsIn } from "./terraform-progress.ts";
 
+export interface DestroyOptions {
+  /** Do not ask. */
+  readonly yes?: boolean;
+  /** Take the volumes off the Nomad clients as well; their data stays where it is. */
+  readonly unmount?: boolean;
+}
+
 /**
  * Stops MLflow and makes Nomad forget the job; asks first.
  *
  * @throws UserError when there is nobody to ask, or the answer is not yes
  */
-export async function destroy({ yes = false }: { yes?: boolean }): Promise<void> {
+export async function destroy({ yes = false, unmount = false }: DestroyOptions): Promise<void> {
   if (!yes && !process.stdin.isTTY)
     throw new UserError(["destroy asks first, and there is no terminal: use --yes (make: YES=1)"]);
   const { config } = await loadConfig();
   await expectLab(config);
   if (!yes) {
-    console.log(whatHappens(config).join("\n"));
+    console.log(whatHappens(config, unmount).join("\n"));
     if ((await ask("Type yes to go on: ")) !== "yes")
       throw new UserError(["the answer was not yes: nothing was changed"]);
   }
@@ -36,11 +45,16 @@ export async function destroy({ yes = false }: { yes?: boolean }): Promise<void>
     );
   if (exitCode !== 0)
     throw new UserError([...explainFailure(lines), `the whole output is in ${log}`]);
-  console.log("MLflow is stopped. Its data, images and volumes are still there.");
+  if (unmount) await removeVolumes();
+  console.log(
+    unmount
+      ? "MLflow is stopped, and its volumes are taken off the Nomad clients. Its data is still there."
+      : "MLflow is stopped. Its data, images and volumes are still there.",
+  );
 }
 
 /** What is removed and what stays, one line each. */
-export function whatHappens(config: HomelabConfig): string[] {
+export function whatHappens(config: HomelabConfig, unmount = false): string[] {
   const { backendStore, artifacts } = config.volumes;
   const { name } = config.job;
   return [
@@ -48,9 +62,31 @@ export function whatHappens(config: HomelabConfig): string[] {
     `  runs        ${dataOf(backendStore)}`,
     `  artifacts   ${dataOf(artifacts)}`,
     `  images      ${config.registry.address}/${config.image.name}`,
-    "  volumes     as the Nomad clients know them",
+    ...(unmount
+      ? ["The Nomad clients unmount the volumes and forget them."]
+      : ["  volumes     as the Nomad clients know them"]),
+    ...(config.dns.provider === "none" ? [] : [`The DNS record of ${config.hostname} is removed.`]),
     "make deploy brings all of it back.",
   ];
+}
+
+/** The playbook that makes the Nomad clients forget the volumes, on the inventory of the destroy. */
+async function removeVolumes(): Promise<void> {
+  const ansible = join(ROOT, "ansible");
+  const inventory = join(ansible, "generated", "inventory.yml");
+  const playbook = join(ansible, "remove-volumes.yml");
+  console.log("Taking the volumes off the Nomad clients");
+  const { all, exitCode } = await execa("ansible-playbook", ["--inventory", inventory, playbook], {
+    env: { ANSIBLE_CONFIG: join(ansible, "ansible.cfg") },
+    all: true,
+    reject: false,
+    stdin: "ignore",
+  });
+  if (exitCode !== 0)
+    throw new UserError([
+      "MLflow is stopped; its volumes could not be taken off all Nomad clients, run this again:",
+      ...explainFailure(String(all).split("\n")),
+    ]);
 }
 
 /** The end of the input is an empty answer. */

@@ -27,6 +27,7 @@ program
   .command("destroy")
   .description("stop MLflow and forget the job; the data, the images and the volumes stay")
   .option("--yes", "do not ask")
+  .option("--unmount", "take the volumes off the Nomad clients as well; the data stays")
   .action(destroy);
 program.command("build").description("build the image by hand").action(buildImage);
 program.command("push").description("push the built image to the registry").action(pushImage);

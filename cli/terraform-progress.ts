@@ -109,10 +109,13 @@ export function explainFailure(output: readonly string[]): string[] {
 
 /** The message of a task that failed, from the line in which Ansible prints its result as JSON. */
 function ansibleRefusal(line: string): string[] {
-  const result = /\(local-exec\): (?:fatal|failed): .*?"msg": ("(?:[^"\\]|\\.)*")/.exec(line)?.[1];
+  const [, host = "", result] =
+    /(?:^|\(local-exec\): )(?:fatal|failed): \[([^\]]+)\].*?"msg": ("(?:[^"\\]|\\.)*")/.exec(
+      line,
+    ) ?? [];
   if (!result) return [];
-  const message: string = JSON.parse(result);
-  return message === "One or more items failed" || message === "All items completed"
-    ? []
-    : [message];
+  const message: string = JSON.parse(result).trim();
+  if (message === "One or more items failed" || message === "All items completed") return [];
+  // Our roles' messages begin with the host, Ansible's own do not.
+  return [message.startsWith(`${host}: `) ? message : `${host}: ${message}`];
 }

@@ -1,6 +1,7 @@
 import { expect, it } from "vitest";
 import { whatHappens } from "../../../cli/destroy.ts";
 import { checkConfig } from "../../../config/check.ts";
+import type { HomelabInput } from "../../../config/schema.ts";
 import { smallConfig } from "../synth.ts";
 
 it("A destroy says what ends and where the data stays before it asks", () => {
@@ -8,4 +9,17 @@ it("A destroy says what ends and where the data stays before it asks", () => {
   expect(lines[0]).toBe('MLflow stops, and Nomad forgets its job "mlflow". This stays:');
   expect(lines).toContain("  runs        /srv/backend");
   expect(lines).toContain("  artifacts   /srv/artifacts");
+});
+
+it("A destroy says that the DNS record goes, where the deploy made one", () => {
+  const told = (dns: HomelabInput["dns"]) =>
+    whatHappens(checkConfig(smallConfig({ dns }), "homelab.config.ts")).join("\n");
+  const dns = {
+    provider: "pihole",
+    version: 6,
+    target: "10.0.0.2",
+    url: "http://pi.hole",
+  } as const;
+  expect(told(dns)).toContain("The DNS record of mlflow.lan is removed.");
+  expect(told({ provider: "none" })).not.toContain("DNS");
 });

@@ -107,6 +107,18 @@ describe("a failed deploy", () => {
     ).toEqual(['m700: /srv: found "a", expected "b"']);
   });
 
+  it("names the client that Ansible could not reach, or that failed by itself", () => {
+    expect(
+      explainFailure([
+        'mlflow  terraform_data.p_1 (v/playbook) (local-exec): fatal: [m710]: UNREACHABLE! => {"changed": false, "msg": "Failed to connect to the host via ssh: no route", "unreachable": true}',
+        'fatal: [m700]: FAILED! => {"changed": false, "msg": "No package matching nfs-common"}',
+      ]),
+    ).toEqual([
+      "m710: Failed to connect to the host via ssh: no route",
+      "m700: No package matching nfs-common",
+    ]);
+  });
+
   it("is not explained by the end of somebody else's 'rpc error:'", () => {
     const line = "        Error: Error running buildx build: rpc error: code = Unknown";
     expect(explainFailure([line])).toEqual([line.trim()]);
