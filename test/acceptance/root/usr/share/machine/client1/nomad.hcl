@@ -1,0 +1,39 @@
+name       = "client1"
+region     = "global"
+datacenter = "dc1"
+data_dir   = "/opt/nomad/data"
+bind_addr  = "0.0.0.0"
+
+advertise {
+  http = "10.77.0.2"
+  rpc  = "10.77.0.2"
+  serf = "10.77.0.2"
+}
+
+disable_update_check = true
+
+server {
+  enabled          = true
+  bootstrap_expect = 1
+  # An emulated machine is late with its heartbeats without being gone.
+  heartbeat_grace = "20s"
+}
+
+client {
+  enabled           = true
+  servers           = ["10.77.0.2"]
+  network_interface = "eth1"
+  options = {
+    # They wait for answers of clouds and of servers that are not here.
+    "fingerprint.denylist" = "env_aws,env_gce,env_azure,env_digitalocean,consul,vault"
+  }
+}
+
+plugin "docker" {
+  config {
+    # An automatic revert needs the image that ran before.
+    gc {
+      image = false
+    }
+  }
+}
