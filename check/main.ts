@@ -2,7 +2,9 @@
 import { exitOnUserError, UserError } from "../config/errors.ts";
 import { NomadApi } from "../nomad/api.ts";
 import type { NomadAllocationDetail } from "../nomad/types.ts";
+import { isNameOf } from "./client.ts";
 import { waitForDeployment } from "./deployment.ts";
+import { checkRecord } from "./record.ts";
 import { checkService } from "./service.ts";
 import type { CheckSpec } from "./spec.ts";
 
@@ -10,10 +12,12 @@ await exitOnUserError(async () => {
   const spec = JSON.parse(process.env.HOMELAB_CHECK ?? "") as CheckSpec;
   const nomad = new NomadApi(spec.nomad);
   const allocation = await waitForDeployment(nomad, spec.job, spec.deadline);
+  // A client in the homelab asks that server, whatever this machine asks.
+  const address = spec.dns && (await checkRecord(spec.dns));
   const base = spec.through === "url" ? spec.url : addressOf(allocation);
   const problems = [
     ...checkImage(allocation, process.env.HOMELAB_IMAGE ?? ""),
-    ...(await checkService(spec, base)),
+    ...(await checkService(spec, base, isNameOf(spec.url, spec.dns) ? address : undefined)),
   ];
   if (problems.length > 0) throw new UserError(problems);
   console.log(`MLflow ${spec.mlflowVersion} answers at ${base}`);

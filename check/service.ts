@@ -1,7 +1,9 @@
 import { createHash, randomBytes, randomUUID } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
-import { Agent, request } from "undici";
+import { request } from "undici";
 import { UserError } from "../config/errors.ts";
+import { reason } from "../config/reason.ts";
+import { agentFor, login } from "./client.ts";
 import type { CheckSpec } from "./spec.ts";
 
 /** A name and an origin that no config allows: RFC 2606 keeps .example free. */
@@ -19,22 +21,29 @@ interface Answer {
   readonly body: Buffer;
 }
 
+type Ask = (
+  path: string,
+  headers?: Record<string, string>,
+  method?: "GET" | "POST" | "PUT" | "DELETE",
+  body?: Buffer | string,
+) => Promise<Answer>;
+
 /**
  * Asks the running server what a client and a browser would.
  *
  * @param base where to connect to, such as "http://127.0.0.1:25000"
+ * @param address what the name in base leads to, where a DNS server was asked; else this machine's resolver is
  * @returns what did not hold, one line each; nothing when all is well
  */
-export async function checkService(spec: CheckSpec, base: string): Promise<string[]> {
+export async function checkService(
+  spec: CheckSpec,
+  base: string,
+  address?: string,
+): Promise<string[]> {
   const url = new URL(spec.url);
-  const agent = new Agent({ connect: { timeout: 5_000 }, headersTimeout: 30_000 });
-  const ask = async (
-    path: string,
-    headers: Record<string, string> = {},
-    method: "GET" | "POST" | "PUT" | "DELETE" = "GET",
-    body?: Buffer | string,
-  ): Promise<Answer> => {
-    const all = { host: url.host, ...headers };
+  const agent = agentFor(address);
+  const ask: Ask = async (path, headers = {}, method = "GET", body) => {
+    const all = { host: url.host, ...login(), ...headers };
     const answer = await request(new URL(path, base), {
       method,
       headers: all,
@@ -45,7 +54,17 @@ export async function checkService(spec: CheckSpec, base: string): Promise<strin
   };
 
   await waitUntilHealthy(ask, spec, base);
+  try {
+    return await findProblems(ask, spec, base);
+  } catch (error) {
+    return [`${base}: healthy, then ${reason(error)}; see the server's log, and deploy again`];
+  } finally {
+    await agent.close();
+  }
+}
 
+async function findProblems(ask: Ask, spec: CheckSpec, base: string): Promise<string[]> {
+  const url = new URL(spec.url);
   const problems: string[] = [];
   const expect = (what: string, wanted: string, found: string, todo: string) => {
     if (wanted !== found)
@@ -109,20 +128,15 @@ export async function checkService(spec: CheckSpec, base: string): Promise<strin
     "see the server's log and the artifact volume",
   );
   await ask(path, {}, "DELETE");
-  await agent.close();
   return problems;
 }
 
-async function waitUntilHealthy(
-  ask: (path: string) => Promise<Answer>,
-  spec: CheckSpec,
-  base: string,
-): Promise<void> {
+async function waitUntilHealthy(ask: Ask, spec: CheckSpec, base: string): Promise<void> {
   const end = Date.now() + PATIENCE_MS;
   for (;;) {
     const found = await ask("/health").then(
-      ({ status }) => (status === 200 ? undefined : `status ${status}`),
-      (error: NodeJS.ErrnoException) => error.code ?? error.message,
+      ({ status, body }) => (status === 200 ? undefined : { status, body: body.toString().trim() }),
+      (error: NodeJS.ErrnoException) => ({ error }),
     );
     if (!found) return;
     if (Date.now() > end) throw new UserError([unreachable(spec, base, found)]);
@@ -130,13 +144,43 @@ async function waitUntilHealthy(
   }
 }
 
-function unreachable(spec: CheckSpec, base: string, found: string): string {
-  const todo =
-    found === "ENOTFOUND" || found === "EAI_AGAIN"
-      ? "the name does not resolve: add it to your DNS server"
-      : "is the proxy running, and does it know the service?";
+type Unhealthy =
+  | { readonly status: number; readonly body: string }
+  | { readonly error: NodeJS.ErrnoException };
+
+function unreachable(spec: CheckSpec, base: string, found: Unhealthy): string {
+  const what = "error" in found ? reason(found.error) : `status ${found.status}`;
   const way = spec.through === "url" ? ' (or set check.through to "allocation")' : "";
-  return `${base}/health: expected 200, found ${found}; ${todo}${way}`;
+  return `${base}/health: expected 200, found ${what}; ${whatToDo(spec, found)}${way}`;
+}
+
+function whatToDo(spec: CheckSpec, found: Unhealthy): string {
+  const { host, hostname, port, protocol } = new URL(spec.url);
+  if ("error" in found) {
+    const code = found.error.code ?? "";
+    if (code === "ENOTFOUND" || code === "EAI_AGAIN")
+      return "add it to your DNS server, or let the deploy do it: dns";
+    if (/CERT|SIGNATURE/.test(code))
+      return "set NODE_EXTRA_CA_CERTS to the certificate of its authority";
+  } else if (spec.traefik && spec.through === "url") {
+    const { status, body } = found;
+    // Traefik's own page; MLflow has another.
+    if (status === 404 && body === "404 page not found")
+      return [
+        `Traefik has no router for ${host}: let its providers.${spec.traefik} see`,
+        spec.traefik === "nomad"
+          ? `this Nomad and namespace "${spec.nomad.namespace}",`
+          : "the Consul of this Nomad,",
+        `and name the entry point of port ${port || (protocol === "https:" ? 443 : 80)} in`,
+        "traefik.entryPoints; Traefik's log tells what it can't use",
+      ].join(" ");
+    if (status === 401)
+      return "it wants a login: set MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD";
+    if (status === 403) return "let this machine in with traefik.ipAllowList";
+    if (status === 502 || status === 504)
+      return `Traefik can't reach the Nomad client: does its firewall let the machine behind ${hostname} in?`;
+  }
+  return "is the proxy running, and does it know the service?";
 }
 
 function sha256(data: Buffer): string {

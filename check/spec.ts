@@ -1,3 +1,4 @@
+import type { DnsServer } from "../dns/spec.ts";
 import type { NomadTarget } from "../nomad/api.ts";
 
 /** What a deploy promises, and the check at its end asks for. */
@@ -9,6 +10,10 @@ export interface CheckSpec {
   readonly url: string;
   /** Ask the url as clients do, or the address Nomad gave the server. */
   readonly through: "url" | "allocation";
+  /** Which of Traefik's providers was told to route the url; none where Traefik is not used. */
+  readonly traefik?: "nomad" | "consulCatalog";
+  /** The record that a DNS server was told to have; it is asked for, and the name leads there. */
+  readonly dns?: { readonly server: DnsServer; readonly name: string; readonly target: string };
   /** MLflow's version in the image. */
   readonly mlflowVersion: string;
   /** Seconds the deployment may take, from its registration. */

@@ -4,7 +4,9 @@ import { NomadProvider } from "@cdktf/provider-nomad/lib/provider/index.js";
 import { App, LocalBackend, TerraformOutput, TerraformStack } from "cdktf";
 import type { Construct } from "constructs";
 import type { HomelabConfig } from "../config/schema.ts";
+import { dataOf, pathOnClient } from "../config/volume.ts";
 import { DeploymentCheck } from "../constructs/deployment-check.ts";
+import { DnsRecord } from "../constructs/dns-record.ts";
 import { escapeTerraform } from "../constructs/escape-terraform.ts";
 import { JobClaim } from "../constructs/job-claim.ts";
 import { MlflowJob } from "../constructs/mlflow-job.ts";
@@ -12,11 +14,16 @@ import { NomadVolumes } from "../constructs/nomad-volumes.ts";
 import { registryLogin } from "../constructs/registry-login.ts";
 import { ServerImage } from "../constructs/server-image.ts";
 import { NomadApi, type NomadTarget } from "../nomad/api.ts";
+import { dnsRecordEntry } from "./dns-record-entry.ts";
 import { mlflowVersion } from "./mlflow-version.ts";
 import { serverEnvironment } from "./server-environment.ts";
+import { traefikProvider, traefikTags } from "./traefik-tags.ts";
 
 /** Name, in cdktf's output directory, of the file with what the image's build said. */
 export const BUILD_LOG = "image-build.log";
+
+/** Seconds; Nomad's servers give a client up after 10 to 30 s without a heartbeat. */
+const STOP_ON_CLIENT_AFTER = 30;
 
 export interface MlflowStackProps {
   readonly config: HomelabConfig;
@@ -26,7 +33,7 @@ export interface MlflowStackProps {
   readonly root: string;
 }
 
-/** The whole deployment as one graph: claim, then image and volumes side by side, job, check. */
+/** The whole deployment as one graph: claim, then image, volumes and DNS side by side, job, check. */
 export class MlflowStack extends TerraformStack {
   constructor(scope: Construct, id: string, { config, version, root }: MlflowStackProps) {
     super(scope, id);
@@ -38,7 +45,7 @@ export class MlflowStack extends TerraformStack {
       region: config.nomad.region,
       namespace: config.nomad.namespace || process.env.NOMAD_NAMESPACE || "default",
     };
-    const url = config.url ?? `http://${config.hostname}`;
+    const url = config.url ?? defaultUrl(config);
     const { backendStore, artifacts } = config.volumes;
 
     const claim = new JobClaim(this, "job-claim", {
@@ -65,7 +72,14 @@ export class MlflowStack extends TerraformStack {
     const volumes = new NomadVolumes(this, "nomad-volumes", {
       root,
       job: config.job.name,
-      volumes: [backendStore, artifacts],
+      volumes: [backendStore, artifacts].map((volume) => ({
+        name: volume.name,
+        mode: volume.mode,
+        source:
+          "nfs" in volume.source
+            ? { nfs: { ...volume.source.nfs, mountPoint: pathOnClient(volume) } }
+            : volume.source,
+      })),
       uid: config.image.uid,
       gid: config.image.gid,
       clients: config.clients,
@@ -85,21 +99,28 @@ export class MlflowStack extends TerraformStack {
       image: image.reference,
       staticPort: config.job.port,
       volumes: [
-        { name: backendStore.name, destination: "/mnt/backend_store" },
-        { name: artifacts.name, destination: "/mnt/artifacts" },
+        { name: backendStore.name, destination: "/mnt/backend_store", data: dataOf(backendStore) },
+        { name: artifacts.name, destination: "/mnt/artifacts", data: dataOf(artifacts) },
       ],
       service: {
         name: config.service.name,
         provider: config.service.provider,
-        tags: [...traefikTags(config), ...config.service.tags],
+        tags: [...traefikTags(config, url), ...config.service.tags],
       },
       env: serverEnvironment(config, url),
       cpu: config.resources.cpu,
       memory: config.resources.memory,
       killTimeout: config.job.killTimeout,
       healthyDeadline: config.job.healthyDeadline,
+      stopOnClientAfter: mayMove(config) ? STOP_ON_CLIENT_AFTER : undefined,
       owner: claim.owner,
       dependsOn: volumes.resource ? [volumes.resource] : [],
+    });
+
+    const record = new DnsRecord(this, "dns-record", {
+      root,
+      record: dnsRecordEntry(config),
+      dependsOn: [claim.resource],
     });
 
     new DeploymentCheck(this, "deployment-check", {
@@ -109,12 +130,18 @@ export class MlflowStack extends TerraformStack {
         job: config.job.name,
         url,
         through: config.check.through,
+        traefik: traefikProvider(config),
+        dns: record.spec && {
+          server: record.spec.server,
+          name: config.hostname,
+          target: record.spec.target,
+        },
         mlflowVersion: mlflowVersion(root),
         // Nomad gives up by itself at the healthy deadline; what it can't place waits for ever.
         deadline: config.job.healthyDeadline + 60,
       },
       image: image.reference,
-      after: [job.resource],
+      after: record.spec ? [job.resource, record.resource] : [job.resource],
     });
 
     const address = new NomadApi(target).address;
@@ -152,7 +179,13 @@ export class MlflowStack extends TerraformStack {
   }
 }
 
-function traefikTags({ traefik, service, hostname }: HomelabConfig): string[] {
-  if (!traefik.enable) return [];
-  return ["traefik.enable=true", `traefik.http.routers.${service.name}.rule=Host(\`${hostname}\`)`];
+/** Whether more than one client has the database. */
+function mayMove({ volumes, clients }: HomelabConfig): boolean {
+  return (
+    "nfs" in volumes.backendStore.source && "nfs" in volumes.artifacts.source && clients.length > 1
+  );
+}
+
+function defaultUrl({ hostname, traefik }: HomelabConfig): string {
+  return `${traefik.enable && traefik.tls ? "https" : "http"}://${hostname}`;
 }

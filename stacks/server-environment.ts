@@ -1,16 +1,24 @@
 import type { HomelabConfig } from "../config/schema.ts";
 
 /**
- * The environment of the server's task. The hostname and the url yield what MLflow compares the
- * Host and Origin headers with: both literally, port included.
+ * The environment of the server's task. Hostname and url yield what MLflow compares the Host and
+ * Origin headers with, both literally, port included: each name at the url's port, and at the fixed
+ * port on the client where there is one.
  * https://mlflow.org/docs/latest/self-hosting/security/network/
  *
  * @param url where clients reach MLflow
  */
 export function serverEnvironment(config: HomelabConfig, url: string): Record<string, string> {
-  const { host, origin } = new URL(url);
-  const hosts = [config.hostname, host, ...config.server.allowedHosts];
-  const origins = [origin, ...config.server.corsOrigins];
+  const { protocol, hostname, port } = new URL(url);
+  const names = unique([config.hostname, hostname]);
+  const throughUrl = names.map((name) => (port ? `${name}:${port}` : name));
+  const direct = config.job.port ? names.map((name) => `${name}:${config.job.port}`) : [];
+  const hosts = [config.hostname, ...throughUrl, ...direct, ...config.server.allowedHosts];
+  const origins = [
+    ...throughUrl.map((host) => `${protocol}//${host}`),
+    ...direct.map((host) => `http://${host}`),
+    ...config.server.corsOrigins,
+  ];
   const { backendStore, artifacts } = config.volumes;
   return {
     ...config.server.env,

@@ -8,12 +8,20 @@ import { quoteYaml } from "./quote-yaml.ts";
 const DIRECTORY = dirname(fileURLToPath(import.meta.url));
 
 /** The files in templates/, by their names without `.hbs`. */
-export type TemplateName = "mlflow.nomad.hcl" | "playbook.yml" | "inventory.yml" | "volumes.hcl";
+export type TemplateName =
+  | "mlflow.nomad.hcl"
+  | "playbook.yml"
+  | "inventory.yml"
+  | "volumes.hcl"
+  | "dns-playbook.yml"
+  | "dns-inventory.yml";
 
 // An instance of our own: helpers of other users of Handlebars don't reach our templates.
 const handlebars = Handlebars.create();
 handlebars.registerHelper("hcl", quoteHcl);
 handlebars.registerHelper("yaml", quoteYaml);
+
+handlebars.registerPartial("inventory-host", read("inventory-host.yml"));
 
 /**
  * Renders a template. Nothing is escaped for HTML; every text of a user goes through the helper of
@@ -23,6 +31,9 @@ handlebars.registerHelper("yaml", quoteYaml);
  * @param data what it reads; a name it reads and that is missing throws
  */
 export function render(name: TemplateName, data: object): string {
-  const source = readFileSync(join(DIRECTORY, `${name}.hbs`), "utf8");
-  return handlebars.compile(source, { noEscape: true, strict: true })(data);
+  return handlebars.compile(read(name), { noEscape: true, strict: true })(data);
+}
+
+function read(name: string): string {
+  return readFileSync(join(DIRECTORY, `${name}.hbs`), "utf8");
 }

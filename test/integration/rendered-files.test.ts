@@ -20,6 +20,17 @@ const hostile = smallConfig({
   server: { env: { HOSTILE } },
   service: { tags: [HOSTILE], provider: "consul" },
   job: { constraints: [{ attribute: "${node.class}", operator: "!=", value: HOSTILE }] },
+  traefik: {
+    rule: HOSTILE.replaceAll("\n", " "),
+    basicAuth: { usersFile: '/etc/it\'s "q" ${x} %{y} `id`' },
+  },
+  dns: {
+    provider: "dnsmasq",
+    target: "traefik.lan",
+    host: { name: "router" },
+    configDir: '/etc/it\'s "q" ${x} %{y} `id`',
+    restart: { command: ["/bin/${x}", "{{ 1/0 }}", "%{if true}"] },
+  },
 });
 
 async function parsedJob(text: string) {
@@ -46,6 +57,9 @@ describe("the jobspec", () => {
     const [group] = job.TaskGroups;
     expect(group.Tasks[0].Env.HOSTILE).toBe(HOSTILE);
     expect(group.Services[0].Tags).toContain(HOSTILE);
+    expect(group.Services[0].Tags).toContain(
+      `traefik.http.routers.mlflow.rule=${HOSTILE.replaceAll("\n", " ")}`,
+    );
     expect(job.Constraints).toEqual([
       { LTarget: "${node.class}", Operand: "!=", RTarget: HOSTILE },
     ]);

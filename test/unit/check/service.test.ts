@@ -11,6 +11,7 @@ interface Behaviour {
   origins?: string[];
   damage?: boolean;
   readOnly?: boolean;
+  hangsUp?: boolean;
 }
 
 const closing: (() => void)[] = [];
@@ -39,6 +40,7 @@ async function serve(behaviour: Behaviour): Promise<string> {
     return [200, "{}"];
   };
   const server = createServer((request, response) => {
+    if (behaviour.hangsUp && request.method === "PUT") return request.destroy();
     answer(request).then(([status, body]) => response.writeHead(status).end(body));
   });
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
@@ -91,6 +93,11 @@ describe("the check of the service", () => {
       "damaged artifacts",
       { ...strict, damage: true },
       /an artifact's SHA-256 at .*: expected \w{64}, found \w{64}; /,
+    ],
+    [
+      "a server that ends in the middle",
+      { ...strict, hangsUp: true },
+      /^http:\/\/127\.0\.0\.1:\d+: healthy, then .+; see the server's log, and deploy again$/,
     ],
     [
       "a volume that can't be written",

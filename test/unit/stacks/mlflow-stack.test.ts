@@ -88,6 +88,18 @@ describe("the stack", () => {
     expect(output.version.value).toMatch(/^\d+\.\d+\.\d+$/);
   });
 
+  it("puts image and owner where they belong, whatever the user's texts are", () => {
+    const env = { A: 'image = "homelab-mlflow-image"', B: "homelab-mlflow-owner" };
+    const spec = jobspec(
+      synth(smallConfig({ job: { name: "homelab-mlflow-image" }, server: { env } })),
+    );
+    expect(spec).toContain('job "homelab-mlflow-image" {');
+    expect(spec).toContain('A = "image = \\"homelab-mlflow-image\\""');
+    expect(spec).toContain('B = "homelab-mlflow-owner"');
+    expect(spec).toMatch(/\n {8}image = "\S+@sha256:0{64}"\n/);
+    expect(spec).toContain('homelab_mlflow_owner = "the-owner"');
+  });
+
   it("renders the seed's job with every option set", async () => {
     const config = smallConfig({
       nomad: { region: "global", datacenters: ["DC0", "DC1"], namespace: "ml" },

@@ -5,9 +5,11 @@ job "mlflow" {
   type        = "service"
   priority    = 70
 
-  # Marks the job as deployed from one Terraform state: a deploy from another refuses to replace it.
+  # The mark of the Terraform state this was deployed from: a deploy from another does not replace it.
+  # And where the data lies: a server has to start again to find it elsewhere.
   meta {
     homelab_mlflow_owner = "the-owner"
+    homelab_mlflow_data  = "mlflow-backend-store=/srv/backend mlflow-artifacts=/srv/artifacts"
   }
 
   constraint {
@@ -55,6 +57,13 @@ job "mlflow" {
       delay    = "30s"
     }
 
+    # At an even pace: a volume that is away for a night is back in service half a minute after it.
+    reschedule {
+      delay          = "30s"
+      delay_function = "constant"
+      unlimited      = true
+    }
+
     service {
       name     = "mlflow"
       provider = "consul"
@@ -87,8 +96,8 @@ job "mlflow" {
         EXTRA = "a'b\"c\\d`e$(f)$\u007bg}$$\u007bh}%\u007bif true}i%\u007bendif}{{j}}{% k %}{# l #}\n# m\n\"]}} é 漢  "
         HOMELAB_VOLUMES = "/mnt/backend_store=mlflow-backend-store /mnt/artifacts=mlflow-artifacts"
         HOMELAB_WORKERS = "2"
-        MLFLOW_SERVER_ALLOWED_HOSTS = "mlflow.lan"
-        MLFLOW_SERVER_CORS_ALLOWED_ORIGINS = "http://mlflow.lan"
+        MLFLOW_SERVER_ALLOWED_HOSTS = "mlflow.lan,mlflow.lan:5000"
+        MLFLOW_SERVER_CORS_ALLOWED_ORIGINS = "http://mlflow.lan,http://mlflow.lan:5000"
       }
 
       resources {

@@ -5,9 +5,11 @@ job "mlflow" {
   type        = "service"
   priority    = 50
 
-  # Marks the job as deployed from one Terraform state: a deploy from another refuses to replace it.
+  # The mark of the Terraform state this was deployed from: a deploy from another does not replace it.
+  # And where the data lies: a server has to start again to find it elsewhere.
   meta {
     homelab_mlflow_owner = "the-owner"
+    homelab_mlflow_data  = "mlflow-backend-store=/srv/backend mlflow-artifacts=/srv/artifacts"
   }
 
   # One server at a time: two that write to the same SQLite file would damage it, so no canary.
@@ -46,6 +48,13 @@ job "mlflow" {
     restart {
       attempts = 5
       delay    = "30s"
+    }
+
+    # At an even pace: a volume that is away for a night is back in service half a minute after it.
+    reschedule {
+      delay          = "30s"
+      delay_function = "constant"
+      unlimited      = true
     }
 
     service {

@@ -1,0 +1,58 @@
+import type { LookupFunction } from "node:net";
+import { Agent, request } from "undici";
+import { reason } from "../config/reason.ts";
+import { ask } from "../dns/question.ts";
+import type { CheckSpec } from "./spec.ts";
+
+/**
+ * What connections are made by.
+ *
+ * @param address where every name leads; by default this machine's resolver is asked
+ */
+export function agentFor(address?: string): Agent {
+  const connect = { timeout: 5_000, ...(address ? { lookup: always(address) } : {}) };
+  return new Agent({ connect, headersTimeout: 30_000 });
+}
+
+/** For a proxy that wants a login: the variables of MLflow's own client. */
+export function login(env: NodeJS.ProcessEnv = process.env): Record<string, string> {
+  const { MLFLOW_TRACKING_USERNAME: user, MLFLOW_TRACKING_PASSWORD: password } = env;
+  if (!user || !password) return {};
+  return { authorization: `Basic ${Buffer.from(`${user}:${password}`).toString("base64")}` };
+}
+
+/** Whether a url's name is the one that a record was made for. */
+export function isNameOf(url: string, dns: CheckSpec["dns"]): boolean {
+  return new URL(url).hostname === dns?.name.toLowerCase();
+}
+
+/**
+ * Asks for the server's health, once.
+ *
+ * @param dns the record that was made: its server is asked where the url's name leads
+ * @returns what was found in place of 200; undefined when all is well
+ */
+export async function whyUnhealthy(
+  url: string,
+  dns?: CheckSpec["dns"],
+): Promise<string | undefined> {
+  try {
+    const found = dns && isNameOf(url, dns) ? await ask(dns.server, dns.name) : undefined;
+    if (found?.addresses.length === 0)
+      return `no address at the DNS server ${dns?.server.address}:${dns?.server.port}`;
+    const dispatcher = agentFor(found?.addresses[0]);
+    const answer = await request(`${url}/health`, { dispatcher, headers: login() });
+    await answer.body.dump();
+    return answer.statusCode === 200 ? undefined : `status ${answer.statusCode}`;
+  } catch (error) {
+    return reason(error);
+  }
+}
+
+/** In place of this machine's resolver. */
+function always(address: string): LookupFunction {
+  return (_hostname, { all }, callback) => {
+    if (all) callback(null, [{ address, family: 4 }]);
+    else callback(null, address, 4);
+  };
+}
