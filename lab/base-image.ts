@@ -48,7 +48,7 @@ export async function ensureBaseImage(
   if (await has(OFFICIAL)) return found(OFFICIAL, "in Docker already");
   const made = `homelab-mlflow-base:${recipeHash()}`;
   if (await has(made)) return found(made, "made from Debian's packages");
-  if (await canPull(work)) {
+  if (await hubAnswers(work)) {
     work.say(`docker pull ${OFFICIAL}`);
     const pull = await execa(docker, ["pull", "--quiet", OFFICIAL], { ...options, reject: false });
     work.signal.throwIfAborted();
@@ -98,7 +98,8 @@ async function rootFilesystem(work: Work): Promise<string> {
   return path;
 }
 
-async function canPull({ signal }: Work): Promise<boolean> {
+/** Whether Docker's hub can be reached. */
+export async function hubAnswers({ signal }: Work): Promise<boolean> {
   try {
     const patience = AbortSignal.timeout(PULL_CONNECT_SECONDS * 1000);
     // It answers 401, which is an answer.

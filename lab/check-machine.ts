@@ -54,6 +54,8 @@ async function checkPorts(settings: LabSettings): Promise<void> {
     [ports.nomadRpc, "Nomad's RPC"],
     [ports.nomadSerf, "Nomad's gossip"],
     [ports.nomadClientHttp, "the Nomad client's HTTP API"],
+    [ports.traefik, "Traefik"],
+    [ports.dns, "dnsmasq"],
   ];
   // Once there are allocations, MLflow's port may rightly be taken by MLflow.
   if (!hasAllocations(nomad.clientDataDir)) wanted.push([ports.mlflow, "MLflow"]);

@@ -27,7 +27,9 @@ export async function labDown(
   if (purge && !existsSync(settings.markFile)) throw labErrors.notDeleted(settings.dir);
   const release = lockLab(settings);
   try {
-    // Nomad's client first: it would start a container again that ends.
+    await stop(settings, "traefik", say);
+    await stop(settings, "dnsmasq", say);
+    // Nomad's client before its containers: it would start a container again that ends.
     await stop(settings, "nomad", say);
     await stop(settings, "nomad-server", say);
     if (!findServer(settings, "dockerd")) await stopContainers(settings);

@@ -1,14 +1,18 @@
 /** The lab's own command line; `make lab-up` and `make lab-down` go through the homelab command. */
 import { Command } from "commander";
 import { exitOnUserError } from "../config/errors.ts";
+import { restartDnsmasq } from "./dnsmasq.ts";
 import { labDown } from "./down.ts";
+import { onPath } from "./on-path.ts";
 import { restartLabNomad } from "./restart-nomad.ts";
 import { type LabSettings, labSettings } from "./settings.ts";
 import { labStatus } from "./status.ts";
 import { labUp } from "./up.ts";
 
 const program = new Command("lab")
-  .description("The embedded homelab: Docker, a registry and Nomad on this machine")
+  .description(
+    "The embedded homelab: Docker, a registry, Nomad, Traefik and dnsmasq on this machine",
+  )
   .option("--lab <folder>", "folder of its data (default: HOMELAB_LAB, else .lab)")
   .option("--port <number>", "first of its ports (default: HOMELAB_LAB_PORT, else 24600)");
 
@@ -29,6 +33,12 @@ program
   .command("restart-nomad")
   .description("restart the Nomad client; allocations go on running")
   .action(() => restartLabNomad(settings()));
+program
+  .command("restart-dnsmasq")
+  .description("restart the DNS server")
+  .action(() =>
+    restartDnsmasq(settings(), onPath("dnsmasq") ?? "dnsmasq", new AbortController().signal),
+  );
 
 await exitOnUserError(async () => {
   await program.parseAsync();

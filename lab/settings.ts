@@ -7,9 +7,11 @@ import { labErrors } from "./errors.ts";
 export const REPOSITORY = fileURLToPath(new URL("..", import.meta.url)).replace(/\/$/, "");
 
 const DEFAULT_BASE_PORT = 24600;
+/** The highest of the ports is 80 above it. */
+const LAST_BASE_PORT = 65455;
 
 /** The servers of the lab, in the order in which they start; "nomad" is the client agent. */
-export type ServerName = "dockerd" | "registry" | "nomad-server" | "nomad";
+export type ServerName = "dockerd" | "registry" | "nomad-server" | "nomad" | "traefik" | "dnsmasq";
 
 /** Where the embedded homelab lives. Two that differ in `dir` and `basePort` run side by side. */
 export interface LabSettings {
@@ -30,6 +32,10 @@ export interface LabSettings {
     readonly registry: number;
     /** The static port of the deployed MLflow. */
     readonly mlflow: number;
+    /** Traefik's entry point. */
+    readonly traefik: number;
+    /** The DNS server's, UDP too. */
+    readonly dns: number;
   };
   /** Sockets and other files that do not outlive a boot. Short: a socket's path has 107 bytes. */
   readonly runDir: string;
@@ -56,6 +62,12 @@ export interface LabSettings {
     readonly clientConfigFile: string;
     /** What was known of each job when it was last registered by the CLI, see registrations.ts. */
     readonly registrationDir: string;
+  };
+  readonly traefik: { readonly configFile: string };
+  readonly dnsmasq: {
+    readonly configFile: string;
+    /** It reads every .conf file in it; the playbook puts its own there. */
+    readonly recordDir: string;
   };
   readonly terraform: {
     /** Terraform's CLI config, written where its registry can't be reached. */
@@ -90,7 +102,9 @@ export function labSettings(env: NodeJS.ProcessEnv = process.env): LabSettings {
       nomadSerf: basePort + 48,
       nomadClientHttp: basePort + 49,
       registry: basePort + 50,
+      dns: basePort + 53,
       mlflow: basePort + 55,
+      traefik: basePort + 80,
     },
     runDir,
     markFile: join(dir, ".homelab-mlflow-lab"),
@@ -111,6 +125,11 @@ export function labSettings(env: NodeJS.ProcessEnv = process.env): LabSettings {
       configDir: nomadConfigDir,
       clientConfigFile: join(nomadConfigDir, "00-lab.json"),
       registrationDir: join(dir, "nomad", "registrations"),
+    },
+    traefik: { configFile: join(dir, "traefik.yml") },
+    dnsmasq: {
+      configFile: join(dir, "dnsmasq", "dnsmasq.conf"),
+      recordDir: join(dir, "dnsmasq", "records"),
     },
     terraform: {
       cliConfig: join(dir, "terraform.rc"),
@@ -135,6 +154,7 @@ export function logFile(settings: LabSettings, server: ServerName): string {
 function parseBasePort(value: string | undefined): number {
   if (!value) return DEFAULT_BASE_PORT;
   const port = Number(value);
-  if (!Number.isInteger(port) || port < 1024 || port > 65480) throw labErrors.badPort(value);
+  if (!Number.isInteger(port) || port < 1024 || port > LAST_BASE_PORT)
+    throw labErrors.badPort(value);
   return port;
 }

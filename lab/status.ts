@@ -20,6 +20,8 @@ export function labStatus(settings: LabSettings): string[] {
     server("registry", `http://127.0.0.1:${settings.ports.registry}`),
     server("nomad-server", `http://127.0.0.1:${settings.ports.nomadHttp}`),
     server("nomad", `http://127.0.0.1:${settings.ports.nomadClientHttp}`),
+    server("traefik", `http://localhost:${settings.ports.traefik}`),
+    server("dnsmasq", `127.0.0.1:${settings.ports.dns}`),
     ...(state?.sources ?? []).map(
       ({ part, version, from }) => `${[part, version].join(" ").trim()}: ${from}`,
     ),

@@ -3,6 +3,7 @@ import { Listr, type ListrTask, PRESET_TIMER } from "listr2";
 import { ensureBaseImage } from "./base-image.ts";
 import { checkMachine } from "./check-machine.ts";
 import { installedProgram } from "./debian-packages.ts";
+import { dnsmasqBinary, ensureDnsmasq } from "./dnsmasq.ts";
 import { ensureDocker, tidyUpAfterDockerd } from "./dockerd.ts";
 import { labErrors } from "./errors.ts";
 import { lockLab } from "./lock.ts";
@@ -15,6 +16,8 @@ import { stopLeftovers, stopServer } from "./servers.ts";
 import { type LabSettings, labSettings, type ServerName } from "./settings.ts";
 import { type LabState, readLabState, type Source, writeLabState } from "./state.ts";
 import { terraformBinary } from "./terraform-binary.ts";
+import { ensureTraefik } from "./traefik.ts";
+import { traefikBinary } from "./traefik-binary.ts";
 import type { Work } from "./work.ts";
 
 /** What one lab-up has found and started so far. */
@@ -23,6 +26,7 @@ interface Progress {
   readonly sources: Source[];
   state: Partial<LabState>;
   registryBinary: string;
+  traefikBinary: string;
 }
 
 /** Starts the embedded homelab, or finds it running, and shows the steps on the terminal. */
@@ -44,7 +48,13 @@ export async function labUp(settings: LabSettings = labSettings()): Promise<void
  * The list that runs them must not exit on signals by itself (registerSignalListeners: false).
  */
 export function labUpSteps(settings: LabSettings): ListrTask[] {
-  const progress: Progress = { started: [], sources: [], state: {}, registryBinary: "" };
+  const progress: Progress = {
+    started: [],
+    sources: [],
+    state: {},
+    registryBinary: "",
+    traefikBinary: "",
+  };
   let release = () => {};
 
   const step = (title: string, run: (work: Work) => Promise<string>): ListrTask => ({
@@ -131,6 +141,21 @@ export function labUpSteps(settings: LabSettings): ListrTask[] {
       const client = await ensureNomadClient(binary, dockerHost, work);
       if (client === "started") progress.started.push("nomad");
       return `Nomad ${verb(server)} at http://127.0.0.1:${settings.ports.nomadHttp}, its client ${verb(client)}`;
+    }),
+    step("Find Traefik", async (work) => {
+      const { path, source } = await traefikBinary(progress.state.dockerHost ?? "", work);
+      progress.traefikBinary = path;
+      return from(source);
+    }),
+    step("Start Traefik", async (work) => {
+      const did = await ensureTraefik(progress.traefikBinary, work);
+      if (did === "started") progress.started.push("traefik");
+      return `Traefik ${verb(did)} at http://127.0.0.1:${settings.ports.traefik}`;
+    }),
+    step("Start a DNS server", async (work) => {
+      const did = await ensureDnsmasq(await dnsmasqBinary(work), work);
+      if (did === "started") progress.started.push("dnsmasq");
+      return `dnsmasq ${verb(did)} at 127.0.0.1:${settings.ports.dns}`;
     }),
     step("Find a base image", async (work) => {
       const { image, source } = await ensureBaseImage(progress.state.dockerHost ?? "", work);

@@ -8,6 +8,8 @@ describe("labSettings", () => {
     expect(settings.cacheDir).toBe("/home/me/.cache/homelab-mlflow");
     expect(settings.ports.nomadHttp).toBe(24646);
     expect(settings.ports.mlflow).toBe(24655);
+    expect(settings.ports.traefik).toBe(24680);
+    expect(settings.ports.dns).toBe(24653);
     expect(pidFile(settings, "nomad")).toBe(`${REPOSITORY}/.lab/pid/nomad.json`);
     expect(logFile(settings, "dockerd")).toBe(`${REPOSITORY}/.lab/log/dockerd.log`);
   });
@@ -39,14 +41,14 @@ describe("labSettings", () => {
   });
 
   it("has socket paths and a bridge name that Linux accepts, at any port", () => {
-    const { docker } = labSettings({ HOMELAB_LAB_PORT: "65480" });
+    const { docker } = labSettings({ HOMELAB_LAB_PORT: "65455" });
     expect(Buffer.byteLength(docker.socket)).toBeLessThanOrEqual(107);
     expect(docker.bridge.length).toBeLessThanOrEqual(15);
   });
 
-  it.each(["0", "1023", "65481", "24600.5", "abc"])("refuses the base port %s", (port) => {
+  it.each(["0", "1023", "65456", "24600.5", "abc"])("refuses the base port %s", (port) => {
     expect(() => labSettings({ HOMELAB_LAB_PORT: port })).toThrow(
-      `HOMELAB_LAB_PORT is "${port}": it must be a whole number from 1024 to 65480`,
+      `HOMELAB_LAB_PORT is "${port}": it must be a whole number from 1024 to 65455`,
     );
   });
 });

@@ -1,0 +1,57 @@
+import { mkdirSync } from "node:fs";
+import { dirname } from "node:path";
+import { stringify } from "yaml";
+import { ensureServer, type ServerCommand, stopServer } from "./servers.ts";
+import type { LabSettings } from "./settings.ts";
+import type { Work } from "./work.ts";
+import { writeIfChanged } from "./write-file.ts";
+
+/** The lab's Traefik, healthy. A changed configuration starts it anew. */
+export async function ensureTraefik(binary: string, work: Work): Promise<"started" | "running"> {
+  const { settings } = work;
+  mkdirSync(dirname(settings.traefik.configFile), { recursive: true });
+  if (writeIfChanged(settings.traefik.configFile, traefikConfig(settings)))
+    await stopServer(settings, "traefik");
+  return ensureServer(settings, traefik(settings, binary), work.signal);
+}
+
+/** https://doc.traefik.io/traefik/reference/install-configuration/configuration-options/ */
+export function traefikConfig({ ports }: LabSettings): string {
+  return stringify({
+    global: { checkNewVersion: false, sendAnonymousUsage: false },
+    log: { level: "WARN" },
+    entryPoints: {
+      web: {
+        address: `127.0.0.1:${ports.traefik}`,
+        // Its default, 60 s for a whole request, cuts the upload of a large artifact.
+        transport: { respondingTimeouts: { readTimeout: 0 } },
+      },
+    },
+    providers: {
+      nomad: {
+        endpoint: { address: `http://127.0.0.1:${ports.nomadHttp}` },
+        exposedByDefault: false,
+        // Its default, 15 s, is how long it would send requests to a server that has ended.
+        refreshInterval: "1s",
+      },
+    },
+  });
+}
+
+function traefik(settings: LabSettings, binary: string): ServerCommand {
+  const url = `http://127.0.0.1:${settings.ports.traefik}`;
+  return {
+    name: "traefik",
+    command: [binary, `--configFile=${settings.traefik.configFile}`],
+    unhealthy: async () => {
+      try {
+        // Whether it knows a router for that name or not, it is there.
+        await fetch(url, { signal: AbortSignal.timeout(5000) });
+        return undefined;
+      } catch {
+        return `${url} does not answer`;
+      }
+    },
+    patience: 60,
+  };
+}
