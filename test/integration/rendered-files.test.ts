@@ -10,7 +10,7 @@ import { labSettings } from "../../lab/settings.ts";
 import { readLabState } from "../../lab/state.ts";
 import { Checkout } from "../checkout.ts";
 import { testToolsDirectory } from "../tools.ts";
-import { HOSTILE, jobspec, smallConfig, synth } from "../unit/synth.ts";
+import { HOSTILE, jobspec, nfsVolumes, smallConfig, synth } from "../unit/synth.ts";
 
 const settings = labSettings();
 const state = readLabState(settings);
@@ -63,6 +63,17 @@ describe("the jobspec", () => {
     expect(job.Constraints).toEqual([
       { LTarget: "${node.class}", Operand: "!=", RTarget: HOSTILE },
     ]);
+  });
+
+  it("has its server stopped by a client that is cut off where another client may start one", async () => {
+    const group = async (clients: { name: string }[]) => {
+      const config = smallConfig({ volumes: nfsVolumes(), clients });
+      return (await parsedJob(jobspec(synth(config)))).TaskGroups[0];
+    };
+    expect((await group([{ name: "a" }, { name: "b" }])).Disconnect).toMatchObject({
+      StopOnClientAfter: 30e9,
+    });
+    expect((await group([{ name: "a" }])).Disconnect).toBeNull();
   });
 
   it("has the seed's numbers by default", async () => {

@@ -1,0 +1,252 @@
+/** A homelab of virtual machines, and what its owner does with it. */
+import { createReadStream, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { execa } from "execa";
+import { ROOT } from "../../config/load.ts";
+import { labSettings } from "../../lab/settings.ts";
+import { readLabState } from "../../lab/state.ts";
+import { traefikBinary } from "../../lab/traefik-binary.ts";
+import { NomadApi } from "../../nomad/api.ts";
+import type { NomadAllocation, NomadJob } from "../../nomad/types.ts";
+import { Checkout } from "../checkout.ts";
+import { testToolsDirectory } from "../tools.ts";
+import { type Machine, Machines } from "./machines.ts";
+import { LAN } from "./settings.ts";
+import { sshArguments } from "./ssh.ts";
+import { until } from "./until.ts";
+
+const TRAEFIK = {
+  entryPoints: { web: { address: ":80", transport: { respondingTimeouts: { readTimeout: 0 } } } },
+  providers: {
+    nomad: {
+      endpoint: { address: `http://${LAN.client1}:4646` },
+      exposedByDefault: false,
+      refreshInterval: "1s",
+    },
+  },
+};
+
+const TRAEFIK_UNIT = `[Unit]
+After=network-online.target
+
+[Service]
+ExecStart=/usr/local/bin/traefik --configFile=/etc/traefik.json
+Restart=always
+RestartSec=2
+
+[Install]
+WantedBy=multi-user.target
+`;
+
+/** Where the job's data is on the clients, and on the NAS. */
+export const MOUNTS = ["/srv/mlflow-backend-store", "/srv/mlflow-artifacts"] as const;
+export const EXPORTS = ["/srv/nas/backend", "/srv/nas/artifacts"] as const;
+
+/** Seconds; an emulated Python takes minutes to serve. */
+export const PATIENCE = 900;
+
+/** The machines, a checkout whose config names them, and ways to look at what came of a deploy. */
+export class Homelab {
+  readonly machines: Machines;
+  readonly checkout: Checkout;
+  readonly url: string;
+  readonly nomad: NomadApi;
+
+  private constructor(machines: Machines, checkout: Checkout) {
+    this.machines = machines;
+    this.checkout = checkout;
+    this.url = `http://localhost:${machines.settings.ports.http}`;
+    this.nomad = new NomadApi({
+      address: machines.nomadAddress,
+      region: "global",
+      namespace: "default",
+    });
+  }
+
+  /**
+   * The machines, booted, with Traefik on the NAS; nothing of ours is deployed yet.
+   *
+   * @param image what the clients' Docker already has, as an emulated pull takes minutes
+   */
+  static async create(image: string): Promise<Homelab> {
+    const work = {
+      settings: labSettings(),
+      signal: new AbortController().signal,
+      say: console.log,
+    };
+    // The tests' lab has built it; the machines' Docker takes it from the registry.
+    await execa("node_modules/.bin/jiti", ["cli/homelab.ts", "push"], { cwd: ROOT });
+    const machines = await Machines.create(work, [image]);
+    await machines.boot();
+    const homelab = new Homelab(machines, await Checkout.create("acceptance"));
+    homelab.configure("");
+    await homelab.installTraefik(
+      (await traefikBinary(readLabState(labSettings())?.dockerHost ?? "", work)).path,
+    );
+    return homelab;
+  }
+
+  /** Writes homelab.config.ts: what a user of these machines would write, with something on top. */
+  configure(more: string): void {
+    const { client1, client2, settings } = this.machines;
+    const client = ({ name, ssh }: Machine) => ({
+      name,
+      address: "127.0.0.1",
+      port: ssh.port,
+      user: ssh.user,
+      privateKey: ssh.privateKey,
+      knownHosts: ssh.knownHosts,
+    });
+    const config = {
+      hostname: "mlflow.lan",
+      url: this.url,
+      nomad: { address: this.machines.nomadAddress },
+      registry: { address: `localhost:${settings.ports.registry}`, scheme: "http" },
+      volumes: {
+        backendStore: { source: { nfs: { server: "nas", export: EXPORTS[0] } } },
+        artifacts: { source: { nfs: { server: "nas", export: EXPORTS[1] } } },
+      },
+      clients: [client(client1), client(client2)],
+      job: { healthyDeadline: PATIENCE },
+    };
+    this.checkout.write(
+      "homelab.config.ts",
+      [
+        'import { defineHomelab } from "homelab-mlflow";',
+        'import { embedded } from "homelab-mlflow/lab";',
+        // Of the lab: Docker, the registry, Terraform's providers. Nomad and the rest are the machines'.
+        "const { docker, image, state } = embedded;",
+        `const machines = ${JSON.stringify(config, undefined, 2)} as const;`,
+        `export default defineHomelab({ embedded: true, docker, image, state, ...machines, ${more} });`,
+        "",
+      ].join("\n"),
+    );
+  }
+
+  /** `make TARGET`, which may take as long as emulated machines do. */
+  make(...args: string[]): Promise<{ output: string; exitCode: number }> {
+    return this.checkout.make(...args);
+  }
+
+  /** The playbook by itself, as the deploy runs it. */
+  async playbook(...more: string[]): Promise<{ output: string; exitCode: number }> {
+    const generated = join(this.checkout.directory, "ansible", "generated");
+    const files = [
+      "--inventory",
+      join(generated, "inventory.yml"),
+      join(generated, "playbook.yml"),
+    ];
+    const { all, exitCode } = await execa("ansible-playbook", [...files, ...more], {
+      env: { ANSIBLE_CONFIG: join(this.checkout.directory, "ansible", "ansible.cfg") },
+      all: true,
+      reject: false,
+    });
+    return { output: all, exitCode: exitCode ?? -1 };
+  }
+
+  /** Runs the real Python client against Traefik, as on a machine of the homelab. */
+  async client(...args: string[]) {
+    const script = join(ROOT, "test", "e2e", "client.py");
+    const { stdout } = await execa(join(testToolsDirectory(), "python"), [script, ...args], {
+      env: this.clientEnvironment(),
+    });
+    return JSON.parse(stdout.split("\n").at(-1) ?? "");
+  }
+
+  clientEnvironment(): Record<string, string> {
+    return { MLFLOW_TRACKING_URI: this.url, MLFLOW_HTTP_REQUEST_TIMEOUT: "300" };
+  }
+
+  async answers(): Promise<boolean> {
+    const answer = await fetch(`${this.url}/health`, { signal: AbortSignal.timeout(20_000) });
+    return answer.ok;
+  }
+
+  job(): Promise<NomadJob | undefined> {
+    return this.nomad.get<NomadJob>("/job/mlflow");
+  }
+
+  async allocations(): Promise<NomadAllocation[]> {
+    return (await this.nomad.get<NomadAllocation[]>("/job/mlflow/allocations")) ?? [];
+  }
+
+  /** The one allocation that runs, and the machine it runs on. */
+  async running(): Promise<{ allocation: NomadAllocation; machine: Machine; other: Machine }> {
+    const running = (await this.allocations()).filter(
+      (each) => each.ClientStatus === "running" && each.DesiredStatus === "run",
+    );
+    const [allocation] = running;
+    if (running.length !== 1 || !allocation) throw new Error(`${running.length} allocations run`);
+    const { client1, client2 } = this.machines;
+    const [machine, other] =
+      allocation.NodeName === client1.name ? [client1, client2] : [client2, client1];
+    return { allocation, machine, other };
+  }
+
+  /** When the Nomad agent of a machine was started. */
+  async nomadStart(machine: Machine): Promise<string> {
+    const show = "systemctl show nomad --property ActiveEnterTimestamp --value";
+    return (await machine.exec(show)).stdout;
+  }
+
+  /** What SQLite says of the database, asked on the NAS itself. */
+  async integrity(): Promise<string> {
+    const { nas } = this.machines;
+    const database = `${EXPORTS[0]}/mlflow.db`;
+    return (await nas.exec(`sudo sqlite3 'file:${database}?mode=ro' 'pragma integrity_check'`))
+      .stdout;
+  }
+
+  private async installTraefik(binary: string): Promise<void> {
+    const { nas } = this.machines;
+    // The binary is too large for a command's text.
+    await execa("ssh", [...sshArguments(nas.ssh), "sudo tee /usr/local/bin/traefik > /dev/null"], {
+      stdin: createReadStream(binary),
+      stdout: "ignore",
+    });
+    const write = async (path: string, text: string) =>
+      await nas.exec(`sudo tee ${path} > /dev/null`, { input: text });
+    await write("/etc/traefik.json", JSON.stringify(TRAEFIK));
+    await write("/etc/systemd/system/traefik.service", TRAEFIK_UNIT);
+    await nas.exec(
+      "sudo chmod 755 /usr/local/bin/traefik && sudo systemctl daemon-reload && sudo systemctl enable --now traefik",
+    );
+    await until("Traefik answers", 180, async () => (await fetch(this.url)).status === 404);
+  }
+}
+
+/** The steps that a stream was told are stored. */
+export class Stream {
+  private readonly process;
+  private output = "";
+
+  constructor(homelab: Homelab) {
+    const script = join(ROOT, "test", "acceptance", "stream.py");
+    this.process = execa(join(testToolsDirectory(), "python"), [script], {
+      env: { ...homelab.clientEnvironment(), MLFLOW_HTTP_REQUEST_MAX_RETRIES: "2" },
+      reject: false,
+      buffer: false,
+    });
+    this.process.stdout.on("data", (chunk: Buffer) => {
+      this.output += chunk;
+    });
+  }
+
+  get run(): string {
+    return this.output.split("\n")[0] ?? "";
+  }
+
+  get acknowledged(): number[] {
+    return this.output.split("\n").slice(1, -1).map(Number);
+  }
+
+  async end(): Promise<void> {
+    this.process.kill("SIGTERM");
+    await this.process;
+  }
+}
+
+/** Version of the product under test, for the report. */
+export function productVersion(): string {
+  return readFileSync(join(ROOT, "version.txt"), "utf8").trim();
+}
