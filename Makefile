@@ -21,6 +21,12 @@ deploy: node_modules ## bring MLflow up, or up to date, and check it from outsid
 test: node_modules ## run all tests, setting up what they need
 	@npx vitest run $(if $(VITEST_JSON),--reporter=default --reporter=json --outputFile.json=$(VITEST_JSON))
 
+.PHONY: acceptance
+acceptance: node_modules ## deploy to three virtual machines and break them: an hour, where there is no KVM
+	@npx vitest run --project acceptance --reporter=verbose --reporter=json --outputFile.json=.lab-acceptance.json; \
+	tested=$$?; node_modules/.bin/jiti test/acceptance/report.ts .lab-acceptance.json > .lab-acceptance.md; \
+	echo "the report is in .lab-acceptance.md"; exit $$tested
+
 .PHONY: build
 build: node_modules ## build the image by hand: tag v$(version) from version.txt
 	@$(HOMELAB) build

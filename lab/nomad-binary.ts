@@ -5,7 +5,8 @@ import { fromRelease } from "./release.ts";
 import type { Source } from "./state.ts";
 import type { Work } from "./work.ts";
 
-const VERSION = "1.11.3";
+/** The version that is downloaded or built. */
+export const NOMAD_VERSION = "1.11.3";
 /** From nomad_1.11.3_SHA256SUMS at releases.hashicorp.com. */
 const SHA256: Partial<Record<NodeJS.Architecture, string>> = {
   x64: "19dac5642a2ba5305e6ff8efee06a708d760ebe4d1cd7936bc3dc526f477dc12",
@@ -22,15 +23,15 @@ export async function nomadBinary(work: Work): Promise<{ path: string; source: S
   const sha256 = SHA256[process.arch];
   if (sha256) {
     const arch = process.arch === "x64" ? "amd64" : process.arch;
-    const url = `https://releases.hashicorp.com/nomad/${VERSION}/nomad_${VERSION}_linux_${arch}.zip`;
+    const url = `https://releases.hashicorp.com/nomad/${NOMAD_VERSION}/nomad_${NOMAD_VERSION}_linux_${arch}.zip`;
     const released = await fromRelease({ url, sha256, program: "nomad" }, work);
-    if (released) return found(released, VERSION, "HashiCorp's release");
+    if (released) return found(released, NOMAD_VERSION, "HashiCorp's release");
   }
   const built = await goBuild(
     { folder: "nomad", package: "github.com/hashicorp/nomad", program: "nomad", title: "Nomad" },
     work,
   );
-  return found(built, VERSION, "built from pinned Go modules");
+  return found(built, NOMAD_VERSION, "built from pinned Go modules");
 }
 
 /** Dynamic host volumes and what the jobspec uses need 1.10; 2 is not tried. */

@@ -1,5 +1,5 @@
 /** A homelab of virtual machines, and what its owner does with it. */
-import { createReadStream, readFileSync } from "node:fs";
+import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { execa } from "execa";
 import { ROOT } from "../../config/load.ts";
@@ -201,7 +201,7 @@ export class Homelab {
     const { nas } = this.machines;
     // The binary is too large for a command's text.
     await execa("ssh", [...sshArguments(nas.ssh), "sudo tee /usr/local/bin/traefik > /dev/null"], {
-      stdin: createReadStream(binary),
+      inputFile: binary,
       stdout: "ignore",
     });
     const write = async (path: string, text: string) =>
