@@ -110,12 +110,19 @@ export function explainFailure(output: readonly string[]): string[] {
 /** The message of a task that failed, from the line in which Ansible prints its result as JSON. */
 function ansibleRefusal(line: string): string[] {
   const [, host = "", result] =
-    /(?:^|\(local-exec\): )(?:fatal|failed): \[([^\]]+)\].*?"msg": ("(?:[^"\\]|\\.)*")/.exec(
-      line,
-    ) ?? [];
+    /(?:^|\(local-exec\): )(?:fatal|failed): \[([^\]]+)\].*? => (\{.*\})$/.exec(line) ?? [];
   if (!result) return [];
-  const message: string = JSON.parse(result).trim();
-  if (message === "One or more items failed" || message === "All items completed") return [];
+  const message = messageOf(result);
+  if (!message || message === "One or more items failed" || message === "All items completed")
+    return [];
   // Our roles' messages begin with the host, Ansible's own do not.
   return [message.startsWith(`${host}: `) ? message : `${host}: ${message}`];
+}
+
+function messageOf(result: string): string | undefined {
+  try {
+    return String(JSON.parse(result).msg ?? "").trim();
+  } catch {
+    return undefined; // not the whole of it on this line
+  }
 }

@@ -100,7 +100,7 @@ describe("a failed deploy", () => {
   it("is explained by what an Ansible task refused, without the task's whole result", () => {
     expect(
       explainFailure([
-        'mlflow  terraform_data.p_1 (v/playbook) (local-exec): failed: [m700] (item=/srv) => {"changed": false, "msg": "m700: /srv: found \\"a\\", expected \\"b\\"", "read": {"x": 1}}',
+        'mlflow  terraform_data.p_1 (v/playbook) (local-exec): failed: [m700] (item=/srv) => {"changed": false, "looked": {"msg": "non-zero return code"}, "msg": "m700: /srv: found \\"a\\", expected \\"b\\"", "read": {"x": 1}}',
         'mlflow  terraform_data.p_1 (v/playbook) (local-exec): fatal: [m700]: FAILED! => {"msg": "One or more items failed"}',
         "        │ Error: local-exec provisioner error",
       ]),

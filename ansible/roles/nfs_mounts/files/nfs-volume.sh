@@ -26,7 +26,7 @@ trap finish EXIT
 trap 'exit 130' INT TERM HUP
 
 refuse() {
-  printf '%s\n' "$1"
+  printf 'volume %s: %s\n' "$NAME" "$1"
   exit 3
 }
 
