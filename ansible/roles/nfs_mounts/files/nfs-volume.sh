@@ -54,8 +54,23 @@ in_fstab() {
     END { exit !found }' /etc/fstab
 }
 
+# What an earlier deploy has set up and is not mounted may be about to be: after a boot, or since the
+# NAS is back. systemd is told to go on, and given a moment.
+wait_for_systemd() {
+  systemctl start --no-block "$(systemd-escape --path --suffix=mount "$MOUNT_POINT")" 2>/dev/null || return
+  tries=15
+  while [ "$tries" -gt 0 ] && [ -z "$(mounted_source)" ]; do
+    sleep 1
+    tries=$((tries - 1))
+  done
+}
+
 state() {
   found=$(mounted_source)
+  if [ -z "$found" ] && in_fstab options; then
+    wait_for_systemd
+    found=$(mounted_source)
+  fi
   if [ -z "$found" ]; then
     echo absent
     return
