@@ -8,6 +8,8 @@ export interface CheckSpec {
   readonly job: string;
   /** Where clients reach MLflow, without a path. */
   readonly url: string;
+  /** The name in the browser, which may be another than the url's. */
+  readonly hostname: string;
   /** Ask the url as clients do, or the address Nomad gave the server. */
   readonly through: "url" | "allocation";
   /** Which of Traefik's providers was told to route the url; none where Traefik is not used. */

@@ -128,6 +128,7 @@ export class MlflowStack extends TerraformStack {
       spec: {
         nomad: target,
         job: config.job.name,
+        hostname: config.hostname,
         url,
         through: config.check.through,
         traefik: traefikProvider(config),

@@ -164,6 +164,16 @@ describe.skipIf(!image)("the image", () => {
     expect(Number(size)).toBeLessThan(450_000_000);
   });
 
+  test("sends no telemetry, unless its owner says so", async () => {
+    const asked = "from mlflow.telemetry.utils import is_telemetry_disabled as d; print(d())";
+    const run = async (...more: string[]) => {
+      const options = ["run", "--rm", "--network=none", "--entrypoint=python", ...more, `${image}`];
+      return (await execa("docker", [...options, "-c", asked])).stdout;
+    };
+    expect(await run()).toBe("True");
+    expect(await run("--env=MLFLOW_DISABLE_TELEMETRY=false")).toBe("False");
+  });
+
   test("holds neither pip nor a certificate of the builder", async () => {
     const script = "ls /opt/mlflow/bin; ls -A /run/secrets /root 2>/dev/null || true";
     const args = ["run", "--rm", "--network=none", "--entrypoint=sh", `${image}`, "-c", script];

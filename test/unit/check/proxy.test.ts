@@ -28,6 +28,7 @@ function spec(port: number, more: Partial<CheckSpec> = {}): CheckSpec {
   return {
     nomad: { region: "global", namespace: "ml" },
     job: "mlflow",
+    hostname: "mlflow.lan",
     url: `http://mlflow.lan:${port}`,
     through: "url",
     traefik: "nomad",

@@ -51,6 +51,7 @@ async function serve(behaviour: Behaviour): Promise<string> {
 const spec: CheckSpec = {
   nomad: { region: "global", namespace: "default" },
   job: "mlflow",
+  hostname: "mlflow.lan",
   url: "http://mlflow.lan",
   through: "allocation",
   mlflowVersion: "3.17.2",
@@ -61,6 +62,17 @@ const strict: Behaviour = { hosts: ["mlflow.lan"], origins: ["http://mlflow.lan"
 describe("the check of the service", () => {
   it("finds nothing wrong with a server that is as promised", async () => {
     expect(await checkService(spec, await serve(strict))).toEqual([]);
+  });
+
+  it("asks for the page of the hostname as well, where the url has another name", async () => {
+    const named = { ...spec, hostname: "ml.lan" };
+    expect(await checkService(named, await serve(strict))).toEqual([
+      expect.stringMatching(
+        /the page http:\/\/ml\.lan at .*: expected 200, found 403; set hostname/,
+      ),
+    ]);
+    const both = { ...strict, origins: ["http://mlflow.lan", "http://ml.lan"] };
+    expect(await checkService(named, await serve(both))).toEqual([]);
   });
 
   it.each<[string, Behaviour, RegExp]>([
