@@ -6,6 +6,10 @@ import { reason } from "../config/reason.ts";
 import { agentFor, login } from "./client.ts";
 import type { CheckSpec } from "./spec.ts";
 
+/** How often a broken connection is tried again, and how long after. */
+const TRIES = 3;
+const PAUSE_MS = 2_000;
+
 /** A name and an origin that no config allows: RFC 2606 keeps .example free. */
 const FOREIGN = "foreign.example";
 
@@ -53,13 +57,32 @@ export async function checkService(
     return { status: answer.statusCode, body: Buffer.from(await answer.body.arrayBuffer()) };
   };
 
-  await waitUntilHealthy(ask, spec, base);
   try {
-    return await findProblems(ask, spec, base);
-  } catch (error) {
-    return [`${base}: healthy, then ${reason(error)}; see the server's log, and deploy again`];
+    await waitUntilHealthy(ask, spec, base);
+    return await askSteadily(ask, spec, base);
   } finally {
     await agent.close();
+  }
+}
+
+/**
+ * A proxy may still have connections to the server before this one for a moment, and answers what
+ * it sends there with an error of its own, or hangs up.
+ */
+async function askSteadily(ask: Ask, spec: CheckSpec, base: string): Promise<string[]> {
+  const fromServer: Ask = async (...args) => {
+    const answer = await ask(...args);
+    if ([502, 503, 504].includes(answer.status)) throw new Error(`status ${answer.status}`);
+    return answer;
+  };
+  for (let tries = 1; ; tries++) {
+    try {
+      return await findProblems(fromServer, spec, base);
+    } catch (error) {
+      if (tries === TRIES)
+        return [`${base}: healthy, then ${reason(error)}; see the server's log, and deploy again`];
+      await sleep(PAUSE_MS);
+    }
   }
 }
 
