@@ -84,7 +84,7 @@ describe("2. the next deploy", () => {
 });
 
 describe("3. the NAS is off while the clients boot", () => {
-  it("lets them boot and run Nomad and other jobs, while MLflow says what it waits for", async () => {
+  it("lets them boot and run Nomad, while MLflow says what it waits for", async () => {
     const { nas, client1, client2 } = homelab.machines;
     await nas.off();
     await Promise.all([client1.reset(), client2.reset()]);
