@@ -2,8 +2,8 @@
 # Looks at one NFS-backed volume on a Nomad client, or prepares it. Nothing here waits for ever: what
 # touches the NAS has a time limit, since a process on a hard mount can't be interrupted.
 #
-#   nfs-volume.sh inspect   changes nothing but for a file that it writes and deletes as the server's
-#                           uid; where the export is not mounted yet, by a mount of its own
+#   nfs-volume.sh inspect   changes nothing but for a file that it writes and deletes; where the export
+#                           is not mounted yet, by a mount of its own
 #   nfs-volume.sh prepare   gives an empty export to the server, and writes the sentinel
 #
 # Environment: NAME of the volume, SERVER, EXPORT, MOUNT_POINT, OPTIONS, OWNER (uid), GROUP (gid),
@@ -35,12 +35,12 @@ as_server() {
   timeout -k 2 "$limit" setpriv --reuid "$OWNER" --regid "$GROUP" --clear-groups "$@"
 }
 
-# Only from the kernel's table: a stat would hang where the NAS does not answer.
-mounted_source() {
-  findmnt --noheadings --first-only --mountpoint "$MOUNT_POINT" --output SOURCE | tail -n 1
+# Type and source of what is on top at the mount point. Only from the kernel's table: a stat would
+# hang where the NAS does not answer.
+mounted() {
+  findmnt --noheadings --raw --mountpoint "$MOUNT_POINT" --output FSTYPE,SOURCE | tail -n 1
 }
 
-# The options that say something of the mount itself, in the kernel's words and order.
 wanted_version() {
   printf '%s\n' "$OPTIONS" | tr ',' '\n' | sed -n 's/^\(nfsvers\|vers\)=//p' | tail -n 1
 }
@@ -59,33 +59,31 @@ in_fstab() {
 wait_for_systemd() {
   systemctl start --no-block "$(systemd-escape --path --suffix=mount "$MOUNT_POINT")" 2>/dev/null || return
   tries=15
-  while [ "$tries" -gt 0 ] && [ -z "$(mounted_source)" ]; do
+  while [ "$tries" -gt 0 ] && [ -z "$(mounted)" ]; do
     sleep 1
     tries=$((tries - 1))
   done
 }
 
 state() {
-  found=$(mounted_source)
+  found=$(mounted)
   if [ -z "$found" ] && in_fstab options; then
     wait_for_systemd
-    found=$(mounted_source)
+    found=$(mounted)
   fi
-  if [ -z "$found" ]; then
-    echo absent
-    return
-  fi
-  type=$(findmnt --noheadings --first-only --mountpoint "$MOUNT_POINT" --output FSTYPE | tail -n 1)
-  case $type in
-    nfs | nfs4) ;;
-    *) refuse "$MOUNT_POINT: found $found ($type) mounted there, expected NFS from $source; unmount it, or name another mountPoint" ;;
+  case $found in
+    "")
+      echo absent
+      return
+      ;;
+    "nfs $source" | "nfs4 $source") ;;
+    *)
+      in_fstab any ||
+        refuse "$MOUNT_POINT: found $found mounted there, expected nfs4 $source; unmount it, or name another mountPoint"
+      echo changed
+      return
+      ;;
   esac
-  if [ "$found" != "$source" ]; then
-    in_fstab any ||
-      refuse "$MOUNT_POINT: found $found mounted there, expected $source; unmount it, or name another mountPoint"
-    echo changed
-    return
-  fi
   error=$(timeout -k 2 "$limit" stat "$MOUNT_POINT/." 2>&1 >/dev/null)
   case $? in
     0) ;;
@@ -129,38 +127,45 @@ explain_mount() {
   esac
 }
 
+# What can't be listed is not empty: somebody's data may be in it. The NAS's root may be nobody.
 is_empty() {
-  ! timeout -k 2 "$limit" ls -A "$1" |
-    grep -q -v -x -E 'lost\+found|\.snapshot|\.zfs|@eaDir|#recycle|\.homelab-write-test\..*'
+  listed=$(as_server ls -A "$1" 2>/dev/null || timeout -k 2 "$limit" ls -A "$1" 2>/dev/null) || return 1
+  ! printf '%s\n' "$listed" |
+    grep -q -v -x -E '|lost\+found|\.snapshot|\.zfs|@eaDir|#recycle|\.homelab-write-test\..*'
+}
+
+# Whether a command can write, read and delete a file there: as_server, or root's timeout.
+can_write() {
+  file=$1/.homelab-write-test.$$
+  shift
+  # shellcheck disable=SC2016 # the inner shell's
+  "$@" sh -c 'echo test > "$1" && cat "$1" > /dev/null && rm "$1"' sh "$file" 2>&1
 }
 
 # As the server's uid: root may be able to write where it is not, and the other way round.
 write_test() {
-  file=$1/.homelab-write-test.$$
-  # shellcheck disable=SC2016 # the inner shell's
-  said=$(as_server sh -c 'echo test > "$1" && cat "$1" > /dev/null && rm "$1"' sh "$file" 2>&1)
+  said=$(can_write "$1" as_server)
   case $? in
     0) return ;;
     124 | 137) refuse "$source: the NAS does not answer within $limit s; nothing was changed; deploy again when it is back" ;;
   esac
-  owner=$(timeout -k 2 "$limit" stat -c '%u:%g, mode %a' "$1" 2>/dev/null)
   case $said in
     *"Read-only"*) refuse "$source: exported read-only; export it rw to this client" ;;
     *"No space"* | *"uota exceeded"*) refuse "$source: full (no space or quota left on the NAS); make room there" ;;
   esac
-  # A new export that root may give away.
-  if is_empty "$1" && timeout -k 2 "$limit" chown "$OWNER:$GROUP" "$1" 2>/dev/null; then
-    timeout -k 2 "$limit" chmod "$MODE" "$1" 2>/dev/null
-    # shellcheck disable=SC2016
-    as_server sh -c 'echo test > "$1" && rm "$1"' sh "$file" 2>/dev/null && return
+  owner=$(timeout -k 2 "$limit" stat -c '%u:%g, mode %a' "$1" 2>/dev/null)
+  # A new export, and root is root on the NAS: prepare gives it to the server.
+  if is_empty "$1" && can_write "$1" timeout -k 2 "$limit" >/dev/null; then
+    [ "$verb" = prepare ] || return
+    timeout -k 2 "$limit" chown "$OWNER:$GROUP" "$1" && timeout -k 2 "$limit" chmod "$MODE" "$1" &&
+      can_write "$1" as_server >/dev/null && return
   fi
   refuse "$source: uid $OWNER gid $GROUP can't write there, the directory belongs to $owner; on the NAS run \`chown $OWNER:$GROUP $EXPORT\` (root_squash keeps this client's root from doing it), or set image.uid and image.gid to the owner; with all_squash set anonuid=$OWNER,anongid=$GROUP"
 }
 
 check_sentinel() {
-  sentinel=$1/$SENTINEL
-  if as_server test -e "$sentinel"; then
-    first=$(as_server head -n 1 "$sentinel")
+  if as_server test -e "$1/$SENTINEL"; then
+    first=$(as_server head -n 1 "$1/$SENTINEL")
     [ "$first" = "$NAME" ] ||
       refuse "$source: $SENTINEL names \"$first\", expected \"$NAME\": this export belongs to another volume; name another export, or that volume"
     return
