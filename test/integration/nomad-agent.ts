@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { setTimeout } from "node:timers/promises";
 import { execa } from "execa";
 
-/** A Nomad agent of a test's own: server and client in one, on loopback, without task drivers' needs. */
+/** A Nomad agent of a test's own: server and client in one, on loopback, with tasks that need no container. */
 export interface NomadAgent {
   readonly address: string;
   /** The directory it reads its configuration from. */
@@ -103,6 +103,11 @@ client {
   enabled = true
   options = {
     "fingerprint.denylist" = "env_aws,env_gce,env_azure,env_digitalocean"
+  }
+}
+plugin "raw_exec" {
+  config {
+    enabled = true
   }
 }
 `;

@@ -79,7 +79,7 @@ interface Run {
 }
 
 async function run(
-  { files }: NomadVolumes,
+  { files }: Pick<NomadVolumes, "files">,
   args: string[] = [],
   env: Record<string, string> = {},
 ): Promise<Run> {
@@ -131,7 +131,7 @@ describe.skipIf(skipWithout({ "ansible-playbook": ansible }))("the generated pla
     "passes ansible-lint's production profile, and so do the roles",
     async () => {
       const { files } = generate({ volumes: { one: "/srv/one" } });
-      const roles = ["volume_directories", "nomad_host_volumes"];
+      const roles = ["volume_directories", "nomad_host_volumes", "nfs_mounts", "dns_record"];
       const result = await execa(
         "ansible-lint",
         ["--profile", "production", "--offline", "--nocolor", files.playbook].concat(
@@ -394,6 +394,62 @@ describe.skipIf(skipWithout({ "ansible-playbook": ansible, nomad, root }))(
         here: { unreachable: 0, failed: 0 },
       });
       expect(await agent.hostVolumes()).toMatchObject(paths);
+    });
+
+    test("a client is vacated for a new mount: the job's allocations have ended, and it is readmitted", async () => {
+      const job = {
+        ...{ ID: "mlflow", Name: "mlflow", Datacenters: ["dc1"] },
+        TaskGroups: [
+          {
+            Name: "svc",
+            Tasks: [
+              {
+                Name: "sleep",
+                Driver: "raw_exec",
+                Config: { command: "/bin/sleep", args: ["600"] },
+                Resources: { CPU: 10, MemoryMB: 10 },
+              },
+            ],
+          },
+        ],
+      };
+      const ask = async (path: string, body?: unknown) => {
+        const method = body ? { method: "POST", body: JSON.stringify(body) } : {};
+        return (await fetch(`${agent.address}/v1/${path}`, method)).json();
+      };
+      const running = async () => {
+        const all = (await ask("job/mlflow/allocations")) as { ClientStatus: string }[];
+        return all.filter(({ ClientStatus }) => ClientStatus === "running").length;
+      };
+      const eligibility = async () => {
+        const nodes = (await ask("nodes")) as { SchedulingEligibility: string }[];
+        return nodes.map(({ SchedulingEligibility }) => SchedulingEligibility);
+      };
+      const play = async (...steps: string[]) => {
+        const tasks = steps.map((tasks_from) => ({
+          name: tasks_from,
+          "ansible.builtin.include_role": { name: "nomad_host_volumes", tasks_from },
+        }));
+        const file = join(workspace, "vacate.yml");
+        const plays = [{ name: "vacate", hosts: "nomad_clients", gather_facts: false, tasks }];
+        writeFileSync(file, JSON.stringify(plays));
+        const { files } = playbook();
+        return run({ files: { ...files, playbook: file } });
+      };
+      await ask("jobs", { Job: job });
+      await expect.poll(running, { timeout: 60_000 }).toBe(1);
+
+      const vacated = await play("vacate");
+      expect(vacated.code, vacated.output).toBe(0);
+      expect(await running()).toBe(0);
+      expect(await eligibility()).toEqual(["ineligible"]);
+
+      const readmitted = await play("vacate", "readmit");
+      expect(readmitted.code, readmitted.output).toBe(0);
+      expect(await eligibility()).toEqual(["eligible"]);
+      await expect.poll(running, { timeout: 60_000 }).toBe(1);
+      await fetch(`${agent.address}/v1/job/mlflow?purge=true`, { method: "DELETE" });
+      await expect.poll(running, { timeout: 60_000 }).toBe(0);
     });
 
     describe.skipIf(skipWithout({ "/usr/sbin/sshd": sshd }))("over ssh", () => {
