@@ -15,21 +15,23 @@ export async function probeAnsible({ ansible, clients }: HomelabConfig): Promise
       probeMachine(client, `client ${client.name}`, `clients[${index}]`),
     ),
   );
-  return [...probeAnsibleCommand("set ansible.run to false"), ...withoutAway(found)];
+  // One client that is away is no reason to stop: what nothing changes on needs no client, and the
+  // playbook prepares the others and then fails, naming it.
+  const told = found.every((each) => each) ? found : found.filter((each) => !each?.away);
+  return [
+    ...probeAnsibleCommand("set ansible.run to false"),
+    ...told.flatMap((each) => each?.text ?? []),
+  ];
 }
 
 /** What ssh says of a machine that is off or cut off, unlike one that refuses us. */
-const AWAY =
-  /ssh to .*(timed out|Connection refused|No route to host|unreachable|no answer|Could not resolve)/;
+const AWAY = /timed out|Connection refused|No route to host|unreachable|Could not resolve/;
 
-/**
- * One client that is away is no reason to stop: what nothing changes on needs no client, and the
- * playbook prepares the others and then fails, naming it.
- */
-function withoutAway(found: readonly string[][]): string[] {
-  const problems = found.flat();
-  const stays = problems.filter((problem) => !AWAY.test(problem));
-  return found.every((each) => each.length > 0) ? problems : stays;
+/** Why a machine does not let us in. */
+export interface MachineProblem {
+  readonly text: string;
+  /** It can't be reached at all, and may be back in a moment. */
+  readonly away?: boolean;
 }
 
 /** @param otherwise what to do without it */
@@ -51,20 +53,21 @@ export async function probeMachine(
   client: Client,
   what: string,
   setting: string,
-): Promise<string[]> {
+): Promise<MachineProblem | undefined> {
   const sudo = client.become ? ["sudo", "-n", "true"] : ["true"];
   if (client.connection === "local") {
-    if (process.getuid?.() === 0 || !client.become) return [];
+    if (process.getuid?.() === 0 || !client.become) return undefined;
     const { code } = await run("sudo", ["-n", "true"], TIMEOUT_S);
-    if (code === "ENOENT")
-      return [`${what}: sudo: command not found here; run as root, or install it`];
-    return code !== 0
-      ? [`${what}: sudo wants a password here; run as root, or set ${setting}.become`]
-      : [];
+    if (code === 0) return undefined;
+    const found =
+      code === "ENOENT"
+        ? "sudo: command not found here; run as root, or install it"
+        : `sudo wants a password here; run as root, or set ${setting}.become`;
+    return { text: `${what}: ${found}` };
   }
   // ssh would go on without it.
   if (client.privateKey && !existsSync(client.privateKey))
-    return [`${what}: no such file: ${client.privateKey}; set ${setting}.privateKey`];
+    return { text: `${what}: no such file: ${client.privateKey}; set ${setting}.privateKey` };
   const address = client.address ?? client.name;
   const options = ["-o", "BatchMode=yes", "-o", `ConnectTimeout=${TIMEOUT_S}`];
   const login = [
@@ -75,15 +78,19 @@ export async function probeMachine(
   ];
   const args = [...options, ...login, "--", address, ...sudo];
   const { code, stderr } = await run("ssh", args, TIMEOUT_S + 4);
-  if (code === 0) return [];
-  if (code === "ENOENT") return ["ssh: command not found; install an ssh client"];
-  const said = stderr.split("\n").at(-1)?.trim() || `no answer in ${TIMEOUT_S + 4} s`;
+  if (code === 0) return undefined;
+  if (code === "ENOENT") return { text: "ssh: command not found; install an ssh client" };
+  const silent = `no answer in ${TIMEOUT_S + 4} s`;
+  const said = stderr.split("\n").at(-1)?.trim() || silent;
   // 255 is ssh's own failure, anything else the remote command's.
   if (code === 255 || typeof code === "string")
-    return [`${what}: ssh to ${address}:${client.port}: ${said}; set ${setting}`];
-  return [
-    `${what}: ${client.user ?? "the ssh user"} can't become root without a password: ${said}; allow it in sudoers, or set ${setting}.user`,
-  ];
+    return {
+      text: `${what}: ssh to ${address}:${client.port}: ${said}; set ${setting}`,
+      away: said === silent || AWAY.test(said),
+    };
+  return {
+    text: `${what}: ${client.user ?? "the ssh user"} can't become root without a password: ${said}; allow it in sudoers, or set ${setting}.user`,
+  };
 }
 
 function isOnPath(command: string): boolean {

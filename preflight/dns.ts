@@ -13,10 +13,12 @@ export async function probeDns(config: HomelabConfig): Promise<string[]> {
   const asked = told(ask(server, name));
   if ("piholeUrl" in keeper)
     return (await Promise.all([asked, told(loginAndOut(keeper.piholeUrl))])).flat();
-  const machine = probeMachine(keeper.host, `DNS server ${keeper.host.name}`, "dns.host");
+  const { host } = keeper;
+  const machine = probeMachine(host, `DNS server ${host.name}`, "dns.host");
   // Where ansible.run is true, it is asked for anyway.
   const ansible = config.ansible.run ? [] : probeAnsibleCommand("set dns.provider to none");
-  return (await Promise.all([asked, machine, ansible])).flat();
+  const [unanswered, problem] = await Promise.all([asked, machine]);
+  return [...unanswered, ...(problem ? [problem.text] : []), ...ansible];
 }
 
 async function loginAndOut(url: string): Promise<void> {
