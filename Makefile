@@ -22,7 +22,7 @@ test: node_modules ## run all tests, setting up what they need
 	@npx vitest run $(if $(VITEST_JSON),--reporter=default --reporter=json --outputFile.json=$(VITEST_JSON))
 
 .PHONY: acceptance
-acceptance: node_modules ## deploy to three virtual machines and break them: an hour, where there is no KVM
+acceptance: node_modules ## deploy to three virtual machines and break them (an hour)
 	@npx vitest run --project acceptance --reporter=verbose --reporter=json --outputFile.json=.lab-acceptance.json; \
 	tested=$$?; node_modules/.bin/jiti test/acceptance/report.ts .lab-acceptance.json > .lab-acceptance.md; \
 	echo "the report is in .lab-acceptance.md"; exit $$tested
@@ -48,15 +48,19 @@ diff: node_modules ## show what a deploy would change
 	@$(HOMELAB) diff
 
 .PHONY: destroy
-destroy: node_modules ## stop MLflow and forget the job; data stays (YES=1: do not ask; UNMOUNT=1: volumes as well)
+destroy: node_modules ## stop MLflow; data stays (YES=1: don't ask; UNMOUNT=1: unmount)
 	@$(HOMELAB) destroy $(if $(YES),--yes) $(if $(UNMOUNT),--unmount)
+
+.PHONY: prepare
+prepare: node_modules ## prepare the clients' volumes again, where one is gone or stale
+	@$(HOMELAB) prepare
 
 .PHONY: lab-up
 lab-up: node_modules ## start the embedded homelab on this machine
 	@$(HOMELAB) lab-up
 
 .PHONY: lab-down
-lab-down: node_modules ## stop the embedded homelab; its data stays (PURGE=1: delete it, runs and artifacts included)
+lab-down: node_modules ## stop the embedded homelab (PURGE=1: delete all its data)
 	@$(HOMELAB) lab-down $(if $(PURGE),--purge)
 
 .PHONY: check

@@ -289,6 +289,6 @@ async function expectAnswer(
     await sleep(1_000);
   if (asked)
     throw new UserError([
-      `${url}/health: expected 200, found ${asked}, although nothing was to be changed; see the job's events and log: ${job.join("; ")}`,
+      `${url}/health: expected 200, found ${asked}, although nothing was to be changed; see the job's events and log: ${job.join("; ")}; where a volume is gone or stale there, make prepare`,
     ]);
 }

@@ -1,6 +1,5 @@
 import { join } from "node:path";
 import { createInterface } from "node:readline";
-import { execa } from "execa";
 import { UserError } from "../config/errors.ts";
 import { loadConfig, ROOT } from "../config/load.ts";
 import type { HomelabConfig } from "../config/schema.ts";
@@ -8,6 +7,7 @@ import { dataOf } from "../config/volume.ts";
 import { Interrupted } from "../lab/errors.ts";
 import { runCdktf } from "./cdktf.ts";
 import { expectLab } from "./lab.ts";
+import { runPlaybook } from "./playbook.ts";
 import { explainFailure, warningsIn } from "./terraform-progress.ts";
 
 export interface DestroyOptions {
@@ -72,20 +72,12 @@ export function whatHappens(config: HomelabConfig, unmount = false): string[] {
 
 /** The playbook that makes the Nomad clients forget the volumes, on the inventory of the destroy. */
 async function removeVolumes(): Promise<void> {
-  const ansible = join(ROOT, "ansible");
-  const inventory = join(ansible, "generated", "inventory.yml");
-  const playbook = join(ansible, "remove-volumes.yml");
   console.log("Taking the volumes off the Nomad clients");
-  const { all, exitCode } = await execa("ansible-playbook", ["--inventory", inventory, playbook], {
-    env: { ANSIBLE_CONFIG: join(ansible, "ansible.cfg") },
-    all: true,
-    reject: false,
-    stdin: "ignore",
-  });
+  const { lines, exitCode } = await runPlaybook(join(ROOT, "ansible", "remove-volumes.yml"));
   if (exitCode !== 0)
     throw new UserError([
       "MLflow is stopped; its volumes could not be taken off all Nomad clients, run this again:",
-      ...explainFailure(String(all).split("\n")),
+      ...explainFailure(lines),
     ]);
 }
 

@@ -9,6 +9,7 @@ import { diff } from "./diff.ts";
 import { fullDisk, tellsOfFullDisk } from "./full-disk.ts";
 import { buildImage, pushImage, pushLatestImage } from "./image.ts";
 import { labDown, labUp } from "./lab.ts";
+import { prepare } from "./prepare.ts";
 
 const program = new Command("homelab").description("A self-hosted MLflow, kept as code.");
 
@@ -29,6 +30,10 @@ program
   .option("--yes", "do not ask")
   .option("--unmount", "take the volumes off the Nomad clients as well; the data stays")
   .action(destroy);
+program
+  .command("prepare")
+  .description("prepare the volumes on the Nomad clients again, where one is gone or stale")
+  .action(prepare);
 program.command("build").description("build the image by hand").action(buildImage);
 program.command("push").description("push the built image to the registry").action(pushImage);
 program

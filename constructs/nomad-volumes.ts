@@ -71,7 +71,7 @@ export interface NfsSource {
 }
 
 /** Where the clients find a volume's data, as an absolute path. */
-export function volumePath(source: NomadVolumeSource): string {
+function volumePath(source: NomadVolumeSource): string {
   // Nomad and the roles compare paths as texts: one spelling for all.
   return posix.resolve("nfs" in source ? source.nfs.mountPoint : source.directory);
 }
