@@ -36,16 +36,20 @@ export async function whyUnhealthy(
   url: string,
   dns?: CheckSpec["dns"],
 ): Promise<string | undefined> {
+  let dispatcher: Agent | undefined;
   try {
     const found = dns && isNameOf(url, dns) ? await ask(dns.server, dns.name) : undefined;
     if (found?.addresses.length === 0)
       return `no address at the DNS server ${dns?.server.address}:${dns?.server.port}`;
-    const dispatcher = agentFor(found?.addresses[0]);
+    dispatcher = agentFor(found?.addresses[0]);
     const answer = await request(`${url}/health`, { dispatcher, headers: login() });
     await answer.body.dump();
     return answer.statusCode === 200 ? undefined : `status ${answer.statusCode}`;
   } catch (error) {
     return reason(error);
+  } finally {
+    // An open connection would keep the process for as long as the server does.
+    await dispatcher?.close();
   }
 }
 
