@@ -10,26 +10,32 @@ import { writeIfChanged } from "./write-file.ts";
 export async function ensureTraefik(binary: string, work: Work): Promise<"started" | "running"> {
   const { settings } = work;
   mkdirSync(dirname(settings.traefik.configFile), { recursive: true });
-  if (writeIfChanged(settings.traefik.configFile, traefikConfig(settings)))
-    await stopServer(settings, "traefik");
+  const { traefik: port, nomadHttp } = settings.ports;
+  const config = traefikConfig(`127.0.0.1:${port}`, `http://127.0.0.1:${nomadHttp}`);
+  if (writeIfChanged(settings.traefik.configFile, config)) await stopServer(settings, "traefik");
   return ensureServer(settings, traefik(settings, binary), work.signal);
 }
 
-/** https://doc.traefik.io/traefik/reference/install-configuration/configuration-options/ */
-export function traefikConfig({ ports }: LabSettings): string {
+/**
+ * https://doc.traefik.io/traefik/reference/install-configuration/configuration-options/
+ *
+ * @param listen ADDRESS:PORT of its one entry point
+ * @param nomad origin of Nomad's HTTP API, whose services it routes to
+ */
+export function traefikConfig(listen: string, nomad: string): string {
   return stringify({
     global: { checkNewVersion: false, sendAnonymousUsage: false },
     log: { level: "WARN" },
     entryPoints: {
       web: {
-        address: `127.0.0.1:${ports.traefik}`,
+        address: listen,
         // Its default, 60 s for a whole request, cuts the upload of a large artifact.
         transport: { respondingTimeouts: { readTimeout: 0 } },
       },
     },
     providers: {
       nomad: {
-        endpoint: { address: `http://127.0.0.1:${ports.nomadHttp}` },
+        endpoint: { address: nomad },
         exposedByDefault: false,
         // Its default, 15 s, is how long it would send requests to a server that has ended.
         refreshInterval: "1s",

@@ -1,6 +1,7 @@
 /** The whole of it on a homelab of virtual machines: eight cases, each on what its owner would see. */
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { EXPORTS, Homelab, MOUNTS, PATIENCE, Stream } from "./homelab.ts";
+import type { Machine } from "./machines.ts";
 import { until } from "./until.ts";
 
 let homelab: Homelab;
@@ -8,7 +9,7 @@ let homelab: Homelab;
 let logged: { run: string; sha256: string };
 
 beforeAll(async () => {
-  homelab = await Homelab.create(localImage());
+  homelab = await Homelab.create("acceptance", localImage());
 }, 45 * 60_000);
 
 afterAll(async () => {
@@ -45,12 +46,11 @@ describe("1. the first deploy", () => {
     logged = await homelab.client("log");
     await expectRunIsThere();
     const { stdout } = await homelab.machines.nas.exec(
-      `sudo stat --format %u:%g ${EXPORTS[0]}/mlflow.db; sudo find ${EXPORTS[1]} -name weights.bin -printf '%u:%g ' -exec sha256sum {} +`,
+      `sudo stat --format %u:%g ${EXPORTS[0]}/mlflow.db; sudo find ${EXPORTS[1]} -name weights.bin -printf '%U:%G ' -exec sha256sum {} +`,
     );
     const [database, artifact] = stdout.split("\n");
     expect(database).toBe("1000:1000");
-    expect(artifact).toMatch(/^1000:1000 |^\S+:\S+ /);
-    expect(stdout).toContain(logged.sha256);
+    expect(artifact).toMatch(new RegExp(`^1000:1000 ${logged.sha256} `));
   });
 
   it("leaves a bare mount point that nobody can write to", async () => {
@@ -75,34 +75,33 @@ describe("2. the next deploy", () => {
     const { output, exitCode } = await homelab.make("deploy");
     expect(output).toContain("Nothing to change: everything is as configured.");
     expect(exitCode).toBe(0);
-    const playbook = await homelab.playbook();
-    expect(playbook.output).toMatch(/client1 .*changed=0 .*unreachable=0 .*failed=0/);
-    expect(playbook.output).toMatch(/client2 .*changed=0 .*unreachable=0 .*failed=0/);
-    expect(playbook.exitCode).toBe(0);
+    const prepared = await homelab.make("prepare");
+    expect(prepared.output).toContain("client1: nothing to change");
+    expect(prepared.output).toContain("client2: nothing to change");
+    expect(prepared.exitCode).toBe(0);
     expect(await look()).toEqual(before);
   });
 });
 
 describe("3. the NAS is off while the clients boot", () => {
-  it("lets them boot and run Nomad, while MLflow says what it waits for", async () => {
+  it("lets them boot and run Nomad and other jobs, while MLflow says what it waits for", async () => {
     const { nas, client1, client2 } = homelab.machines;
+    await homelab.runOther(localImage());
+    const otherRuns = () =>
+      until("another job runs on both clients", PATIENCE, async () => {
+        const both = [client1, client2].map((client) => homelab.containers(client, "sleep"));
+        return (await Promise.all(both)).every((each) => each.some(({ running }) => running));
+      });
+    await otherRuns();
     await nas.off();
     await Promise.all([client1.reset(), client2.reset()]);
-    await until("both clients are ready", PATIENCE, async () => {
-      const nodes = (await homelab.nomad.get<{ Status: string }[]>("/nodes")) ?? [];
-      return nodes.length === 2 && nodes.every(({ Status }) => Status === "ready");
-    });
+    await homelab.clientsReady();
     await until("MLflow says why it does not start", PATIENCE, async () => {
-      for (const { ID } of await homelab.allocations()) {
-        const log = await homelab.nomad.getText(`/client/fs/logs/${ID}`, {
-          task: "mlflow_app",
-          type: "stderr",
-          plain: "true",
-        });
-        if (log?.includes("is missing, so /mnt/")) return true;
-      }
-      return false;
+      const all = await homelab.allocations();
+      const logs = await Promise.all(all.map(({ ID }) => homelab.log(ID)));
+      return logs.some((log) => log.includes("is missing, so /mnt/"));
     });
+    await otherRuns();
     for (const client of [client1, client2])
       for (const mount of MOUNTS) {
         const { stdout } = await client.exec(`findmnt ${mount}; sudo ls -A ${mount}`, {
@@ -175,81 +174,78 @@ describe("5. the client that runs MLflow is cut off", () => {
     });
     await answering();
     console.log(`answered again ${(Date.now() - cut) / 1000} s after the cut`);
-    // From both machines' own records: when the one container ended, and when the other began.
-    const times = "sudo docker ps --all --no-trunc --format '{{.ID}} {{.Names}}'";
-    const inspect = "--format '{{.State.StartedAt}} {{.State.FinishedAt}} {{.State.Running}}'";
-    const record = async (machine: typeof client1, id?: string) => {
-      const { stdout } = await machine.exec(times);
-      const lines = stdout.split("\n").filter((line) => line.includes(`mlflow_app-${id ?? ""}`));
-      const states = await Promise.all(
-        lines.map(async (line) => {
-          const { stdout: state } = await machine.exec(
-            `sudo docker inspect ${inspect} ${line.split(" ")[0]}`,
-          );
-          return state.split(" ");
-        }),
-      );
-      return states;
-    };
-    const old = await record(client2);
-    expect(old.filter(([, , running]) => running === "true")).toEqual([]);
-    const journal = await client2.exec(
-      "sudo journalctl --unit docker --since -30min --output short-iso | tail -n 5",
-    );
-    console.log(journal.stdout);
-    const started = (await record(client1)).find(([, , running]) => running === "true");
-    const ended = await lastEnd();
-    expect(Date.parse(started?.[0] ?? "")).toBeGreaterThan(ended);
+    // From both machines' own records: when the one server ended, and when the other began.
+    const old = await homelab.containers(client2, "mlflow_app");
+    expect(old.filter(({ running }) => running)).toEqual([]);
+    const started = (await homelab.containers(client1, "mlflow_app")).find((each) => each.running);
+    const ended = await lastEnd(allocation.ID);
+    expect(Date.parse(started?.started ?? "")).toBeGreaterThan(ended);
     await client2.restoreLink();
-    await until("client2 is ready again", PATIENCE, async () => {
-      const nodes = (await homelab.nomad.get<{ Status: string }[]>("/nodes")) ?? [];
-      return nodes.every(({ Status }) => Status === "ready");
-    });
+    await homelab.clientsReady();
     expect((await homelab.running()).machine).toBe(client1);
     expect(await homelab.integrity()).toBe("ok");
     await expectRunIsThere();
 
-    /** When Nomad's client on the cut-off machine says that the task ended: its own state, on its disk. */
-    async function lastEnd(): Promise<number> {
+    /** When client2's Nomad says that an allocation's task ended, in milliseconds. */
+    async function lastEnd(id: string): Promise<number> {
       const { stdout } = await client2.exec(
-        `curl -s http://127.0.0.1:4646/v1/client/allocation/${allocation.ID}/stats; sudo journalctl --unit nomad --since -30min --output json | jq -r 'select(.MESSAGE | test("Task event|task=mlflow_app|stopping alloc"; "i")) | [.__REALTIME_TIMESTAMP, .MESSAGE] | @tsv'`,
+        `sudo journalctl --unit nomad --since -30min --output json | jq -r '[.__REALTIME_TIMESTAMP, .MESSAGE] | @tsv'`,
       );
-      const stops = stdout
+      const ends = stdout
         .split("\n")
-        .filter((line) => line.includes(allocation.ID) && /Killed|exited|Terminated/.test(line));
-      const last = stops.at(-1)?.split("\t")[0];
+        .filter((line) => line.includes(id) && /Killed|exited|Terminated/.test(line));
+      const last = ends.at(-1)?.split("\t")[0];
       if (!last) throw new Error(`client2 has no record of the task's end:\n${stdout}`);
       return Number(last) / 1000;
     }
   });
 });
 
+/** Another option of the mounts, so that both have to be mounted anew. */
+const NOATIME = `volumes: {
+  backendStore: { source: { nfs: { ...machines.volumes.backendStore.source.nfs, options: "nfsvers=4.2,hard,bg,_netdev,noatime" } } },
+  artifacts: { source: { nfs: { ...machines.volumes.artifacts.source.nfs, options: "nfsvers=4.2,hard,bg,_netdev,noatime" } } },
+}`;
+
 describe("6. one of two clients is unreachable at a deploy", () => {
   it("is named, the other is prepared, and the exit code says it", async () => {
     const { client1, client2 } = homelab.machines;
     await client2.off();
-    // Something that only the playbook does.
-    homelab.configure(
-      "volumes: { ...machines.volumes, artifacts: { ...machines.volumes.artifacts, mode: '0770' } }",
-    );
+    homelab.configure(NOATIME);
     const { output, exitCode } = await homelab.make("deploy");
     expect(exitCode).not.toBe(0);
     expect(output).toMatch(/client2.*(unreachable|ssh|connect)/i);
     expect(output).not.toMatch(/client1.*failed/i);
-    await client2.boot();
-    homelab.configure("");
-    expect((await homelab.make("deploy")).exitCode).toBe(0);
+    expect(await mountedWith(client1, "noatime")).toEqual([true, true]);
     expect((await client1.exec("systemctl is-active nomad")).stdout).toBe("active");
     await answering();
     await expectRunIsThere();
   });
+
+  it("is prepared by the next deploy, once it is back", async () => {
+    const { client1, client2 } = homelab.machines;
+    await client2.boot();
+    const { output, exitCode } = await homelab.make("deploy");
+    expect(output).toContain("MLflow is up, and was checked from outside.");
+    expect(exitCode).toBe(0);
+    for (const client of [client1, client2])
+      expect(await mountedWith(client, "noatime")).toEqual([true, true]);
+    expect(await homelab.integrity()).toBe("ok");
+    await expectRunIsThere();
+  });
+
+  async function mountedWith(client: Machine, option: string): Promise<boolean[]> {
+    const show = MOUNTS.map((mount) => `findmnt --noheadings --output OPTIONS ${mount}`).join(";");
+    const { stdout } = await client.exec(show, { reject: false });
+    return stdout.split("\n").map((options) => options.split(",").includes(option));
+  }
 });
 
 describe("7. the export belongs to another uid", () => {
   it("is refused in one line before the job is touched", async () => {
     const { nas } = homelab.machines;
     const before = (await homelab.running()).allocation.ID;
-    homelab.configure("image: { ...image, uid: 1234, gid: 1234 }");
+    homelab.configure(`${NOATIME}, image: { ...image, uid: 1234, gid: 1234 }`);
     const { output, exitCode } = await homelab.make("deploy");
     expect(exitCode).not.toBe(0);
     expect(output).toMatch(
@@ -258,9 +254,35 @@ describe("7. the export belongs to another uid", () => {
     expect((await homelab.running()).allocation.ID).toBe(before);
     const { stdout } = await nas.exec(`sudo stat --format %u:%g ${EXPORTS[0]}`);
     expect(stdout).toBe("1000:1000");
-    homelab.configure("");
+    homelab.configure(NOATIME);
     expect((await homelab.make("deploy")).exitCode).toBe(0);
     await expectRunIsThere();
+  });
+});
+
+describe("an export that is made anew under a running server", () => {
+  it("ends the server, which says why instead of answering", async () => {
+    const { nas } = homelab.machines;
+    const before = (await homelab.running()).allocation.ID;
+    // The same files in another directory: what the clients have open there is stale.
+    const anew = EXPORTS.map(
+      (path) => `cp -a ${path} ${path}.new && rm -rf ${path} && mv ${path}.new ${path}`,
+    );
+    await nas.exec(`sudo sh -c '${anew.join(" && ")} && exportfs -ra'`);
+    await until("the server has ended for its stale volumes", PATIENCE, async () =>
+      (await homelab.log(before)).includes("the volume is gone; the server ends"),
+    );
+    expect(await homelab.answers().catch(() => false)).toBe(false);
+  });
+
+  it("is mounted again by make prepare, and MLflow is back by itself with its data", async () => {
+    const { output, exitCode } = await homelab.make("prepare");
+    expect(output).toMatch(/client1: \d+ changed/);
+    expect(output).toMatch(/client2: \d+ changed/);
+    expect(exitCode).toBe(0);
+    await answering();
+    await expectRunIsThere();
+    expect(await homelab.integrity()).toBe("ok");
   });
 });
 

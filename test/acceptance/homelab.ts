@@ -1,10 +1,10 @@
 /** A homelab of virtual machines, and what its owner does with it. */
-import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { execa } from "execa";
 import { ROOT } from "../../config/load.ts";
 import { labSettings } from "../../lab/settings.ts";
 import { readLabState } from "../../lab/state.ts";
+import { traefikConfig } from "../../lab/traefik.ts";
 import { traefikBinary } from "../../lab/traefik-binary.ts";
 import { NomadApi } from "../../nomad/api.ts";
 import type { NomadAllocation, NomadJob } from "../../nomad/types.ts";
@@ -15,22 +15,11 @@ import { LAN } from "./settings.ts";
 import { sshArguments } from "./ssh.ts";
 import { until } from "./until.ts";
 
-const TRAEFIK = {
-  entryPoints: { web: { address: ":80", transport: { respondingTimeouts: { readTimeout: 0 } } } },
-  providers: {
-    nomad: {
-      endpoint: { address: `http://${LAN.client1}:4646` },
-      exposedByDefault: false,
-      refreshInterval: "1s",
-    },
-  },
-};
-
 const TRAEFIK_UNIT = `[Unit]
 After=network-online.target
 
 [Service]
-ExecStart=/usr/local/bin/traefik --configFile=/etc/traefik.json
+ExecStart=/usr/local/bin/traefik --configFile=/etc/traefik.yml
 Restart=always
 RestartSec=2
 
@@ -44,6 +33,13 @@ export const EXPORTS = ["/srv/nas/backend", "/srv/nas/artifacts"] as const;
 
 /** Seconds; an emulated Python takes minutes to serve. */
 export const PATIENCE = 900;
+
+/** Times as Docker writes them, to the nanosecond. */
+interface Container {
+  readonly running: boolean;
+  readonly started: string;
+  readonly finished: string;
+}
 
 /** The machines, a checkout whose config names them, and ways to look at what came of a deploy. */
 export class Homelab {
@@ -66,9 +62,10 @@ export class Homelab {
   /**
    * The machines, booted, with Traefik on the NAS; nothing of ours is deployed yet.
    *
-   * @param image what the clients' Docker already has, as an emulated pull takes minutes
+   * @param name of the checkout, another one for each that runs
+   * @param image what the clients' Docker already has, as an emulated pull takes minutes. Default: none.
    */
-  static async create(image: string): Promise<Homelab> {
+  static async create(name: string, image?: string): Promise<Homelab> {
     const work = {
       settings: labSettings(),
       signal: new AbortController().signal,
@@ -76,18 +73,22 @@ export class Homelab {
     };
     // The tests' lab has built it; the machines' Docker takes it from the registry.
     await execa("node_modules/.bin/jiti", ["cli/homelab.ts", "push"], { cwd: ROOT });
-    const machines = await Machines.create(work, [image]);
+    const machines = await Machines.create(work, image ? [image] : []);
     await machines.boot();
-    const homelab = new Homelab(machines, await Checkout.create("acceptance"));
-    homelab.configure("");
+    const homelab = new Homelab(machines, await Checkout.create(name));
+    homelab.configure();
     await homelab.installTraefik(
       (await traefikBinary(readLabState(labSettings())?.dockerHost ?? "", work)).path,
     );
     return homelab;
   }
 
-  /** Writes homelab.config.ts: what a user of these machines would write, with something on top. */
-  configure(more: string): void {
+  /**
+   * Writes homelab.config.ts: what a user of these machines would write, with something on top.
+   *
+   * @param more properties as TypeScript; `machines` is what they come after
+   */
+  configure(more = ""): void {
     const { client1, client2, settings } = this.machines;
     const client = ({ name, ssh }: Machine) => ({
       name,
@@ -128,22 +129,6 @@ export class Homelab {
     return this.checkout.make(...args);
   }
 
-  /** The playbook by itself, as the deploy runs it. */
-  async playbook(...more: string[]): Promise<{ output: string; exitCode: number }> {
-    const generated = join(this.checkout.directory, "ansible", "generated");
-    const files = [
-      "--inventory",
-      join(generated, "inventory.yml"),
-      join(generated, "playbook.yml"),
-    ];
-    const { all, exitCode } = await execa("ansible-playbook", [...files, ...more], {
-      env: { ANSIBLE_CONFIG: join(this.checkout.directory, "ansible", "ansible.cfg") },
-      all: true,
-      reject: false,
-    });
-    return { output: all, exitCode: exitCode ?? -1 };
-  }
-
   /** Runs the real Python client against Traefik, as on a machine of the homelab. */
   async client(...args: string[]) {
     const script = join(ROOT, "test", "e2e", "client.py");
@@ -162,12 +147,45 @@ export class Homelab {
     return answer.ok;
   }
 
+  /** A job of somebody else's, which needs no NAS: on each client, of an image that is there. */
+  async runOther(image: string): Promise<void> {
+    const task = {
+      Name: "sleep",
+      Driver: "docker",
+      Config: { image, entrypoint: ["sleep"], args: ["infinity"] },
+      Resources: { CPU: 50, MemoryMB: 32 },
+    };
+    const job = {
+      ...{ ID: "other", Name: "other", Type: "system", Datacenters: ["dc1"] },
+      TaskGroups: [{ Name: "other", Tasks: [task] }],
+    };
+    const answer = await fetch(`${this.machines.nomadAddress}/v1/jobs`, {
+      method: "POST",
+      body: JSON.stringify({ Job: job }),
+    });
+    if (!answer.ok) throw new Error(await answer.text());
+  }
+
+  /** Waits until Nomad has both clients. */
+  async clientsReady(): Promise<void> {
+    await until("both clients are ready", PATIENCE, async () => {
+      const nodes = (await this.nomad.get<{ Status: string }[]>("/nodes")) ?? [];
+      return nodes.length === 2 && nodes.every(({ Status }) => Status === "ready");
+    });
+  }
+
   job(): Promise<NomadJob | undefined> {
     return this.nomad.get<NomadJob>("/job/mlflow");
   }
 
-  async allocations(): Promise<NomadAllocation[]> {
-    return (await this.nomad.get<NomadAllocation[]>("/job/mlflow/allocations")) ?? [];
+  async allocations(job = "mlflow"): Promise<NomadAllocation[]> {
+    return (await this.nomad.get<NomadAllocation[]>(`/job/${job}/allocations`)) ?? [];
+  }
+
+  /** What an allocation's server has said. */
+  async log(allocation: string): Promise<string> {
+    const query = { task: "mlflow_app", type: "stderr", plain: "true" };
+    return (await this.nomad.getText(`/client/fs/logs/${allocation}`, query)) ?? "";
   }
 
   /** The one allocation that runs, and the machine it runs on. */
@@ -181,6 +199,22 @@ export class Homelab {
     const [machine, other] =
       allocation.NodeName === client1.name ? [client1, client2] : [client2, client1];
     return { allocation, machine, other };
+  }
+
+  /** What a machine's Docker has recorded of each container of a task. */
+  async containers(machine: Machine, task: string): Promise<Container[]> {
+    const ids = `sudo docker ps --all --quiet --filter name=${task}-`;
+    const format = "{{.State.Running}} {{.State.StartedAt}} {{.State.FinishedAt}}";
+    const { stdout } = await machine.exec(
+      `${ids} | xargs --no-run-if-empty sudo docker inspect --format '${format}'`,
+    );
+    return stdout
+      .split("\n")
+      .filter(Boolean)
+      .map((line) => {
+        const [running, started = "", finished = ""] = line.split(" ");
+        return { running: running === "true", started, finished };
+      });
   }
 
   /** When the Nomad agent of a machine was started. */
@@ -206,7 +240,7 @@ export class Homelab {
     });
     const write = async (path: string, text: string) =>
       await nas.exec(`sudo tee ${path} > /dev/null`, { input: text });
-    await write("/etc/traefik.json", JSON.stringify(TRAEFIK));
+    await write("/etc/traefik.yml", traefikConfig(":80", `http://${LAN.client1}:4646`));
     await write("/etc/systemd/system/traefik.service", TRAEFIK_UNIT);
     await nas.exec(
       "sudo chmod 755 /usr/local/bin/traefik && sudo systemctl daemon-reload && sudo systemctl enable --now traefik",
@@ -244,9 +278,4 @@ export class Stream {
     this.process.kill("SIGTERM");
     await this.process;
   }
-}
-
-/** Version of the product under test, for the report. */
-export function productVersion(): string {
-  return readFileSync(join(ROOT, "version.txt"), "utf8").trim();
 }

@@ -9,8 +9,9 @@ import { isUsable } from "../../../lab/traefik-binary.ts";
 const settings = labSettings({ HOMELAB_LAB: "/srv/lab", HOMELAB_LAB_PORT: "30000" });
 
 describe("the lab's Traefik", () => {
-  it("is on loopback, asks the lab's Nomad, and lets an upload take its time", () => {
-    const { entryPoints, providers } = parse(traefikConfig(settings));
+  it("listens where it is told to, asks that Nomad, and lets an upload take its time", () => {
+    const config = traefikConfig("127.0.0.1:30080", "http://127.0.0.1:30046");
+    const { entryPoints, providers } = parse(config);
     expect(entryPoints.web.address).toBe("127.0.0.1:30080");
     expect(entryPoints.web.transport.respondingTimeouts.readTimeout).toBe(0);
     expect(providers.nomad.endpoint.address).toBe("http://127.0.0.1:30046");

@@ -1,13 +1,13 @@
-name       = "client2"
+# Of both clients. A node has its machine's host name.
 region     = "global"
 datacenter = "dc1"
 data_dir   = "/opt/nomad/data"
 bind_addr  = "0.0.0.0"
 
 advertise {
-  http = "10.77.0.3"
-  rpc  = "10.77.0.3"
-  serf = "10.77.0.3"
+  http = "{{ GetInterfaceIP \"eth1\" }}"
+  rpc  = "{{ GetInterfaceIP \"eth1\" }}"
+  serf = "{{ GetInterfaceIP \"eth1\" }}"
 }
 
 disable_update_check = true
