@@ -138,8 +138,13 @@ is_empty() {
 can_write() {
   file=$1/.homelab-write-test.$$
   shift
+  # Synced: what a full NAS says comes as late as that, and an echo does not listen.
   # shellcheck disable=SC2016 # the inner shell's
-  "$@" sh -c 'echo test > "$1" && cat "$1" > /dev/null && rm "$1"' sh "$file" 2>&1
+  "$@" sh -c '
+    echo test | dd of="$1" conv=fsync status=none && cat "$1" > /dev/null
+    failed=$?
+    rm -f "$1" && exit "$failed"
+  ' sh "$file" 2>&1
 }
 
 # As the server's uid: root may be able to write where it is not, and the other way round.
