@@ -19,9 +19,11 @@ import { imageSize } from "./image-size.ts";
 import { logMetric } from "./log-metric.ts";
 import { memory } from "./memory.ts";
 import { noOpDeploy } from "./no-op-deploy.ts";
+import { playbook } from "./playbook.ts";
 import { machine, table, writeReport } from "./report.ts";
 import { interruption } from "./run.ts";
 import { synth } from "./synth.ts";
+import { traefik } from "./traefik.ts";
 
 const FIGURES: readonly Figure[] = [
   synth,
@@ -32,6 +34,8 @@ const FIGURES: readonly Figure[] = [
   memory,
   logMetric,
   artifacts,
+  traefik,
+  playbook,
 ];
 
 interface Options {

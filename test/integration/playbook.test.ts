@@ -16,6 +16,7 @@ import { execa } from "execa";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { ROOT } from "../../config/load.ts";
 import { NomadVolumes, type NomadVolumesProps } from "../../constructs/nomad-volumes.ts";
+import { sshServerProgram } from "../tools.ts";
 import { freePorts, type NomadAgent, startNomadAgent } from "./nomad-agent.ts";
 import { type SshServer, startSshServer } from "./ssh-server.ts";
 
@@ -29,7 +30,7 @@ const ansible = await which("ansible-playbook");
 const lint = await which("ansible-lint");
 const terraform = (await which("terraform")) ?? (await which("tofu"));
 const nomad = process.env.HOMELAB_TEST_NOMAD || (await which("nomad"));
-const sshd = existsSync("/usr/sbin/sshd") ? "/usr/sbin/sshd" : await which("sshd");
+const sshd = existsSync(sshServerProgram()) ? sshServerProgram() : undefined;
 const root = process.getuid?.() === 0;
 
 function skipWithout(what: Record<string, unknown>): boolean {
@@ -452,7 +453,7 @@ describe.skipIf(skipWithout({ "ansible-playbook": ansible, nomad, root }))(
       await expect.poll(running, { timeout: 60_000 }).toBe(0);
     });
 
-    describe.skipIf(skipWithout({ "/usr/sbin/sshd": sshd }))("over ssh", () => {
+    describe.skipIf(skipWithout({ sshd }))("over ssh", () => {
       let ssh: SshServer;
       beforeAll(async () => {
         ssh = await startSshServer(sshd ?? "", join(workspace, "ssh"));
