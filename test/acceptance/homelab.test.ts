@@ -4,6 +4,13 @@ import { EXPORTS, Homelab, MOUNTS, PATIENCE, Stream } from "./homelab.ts";
 import type { Machine } from "./machines.ts";
 import { until } from "./until.ts";
 
+declare module "vitest" {
+  interface TaskMeta {
+    /** What was measured beside what was asserted, for the report: a name and a figure with its unit. */
+    measured?: Record<string, string>;
+  }
+}
+
 let homelab: Homelab;
 /** The run that is logged first and has to be there after everything that follows. */
 let logged: { run: string; sha256: string };
@@ -111,16 +118,16 @@ describe("3. the NAS is off while the clients boot", () => {
       }
   });
 
-  it("starts MLflow by itself when the NAS is back, with its data", async () => {
+  it("starts MLflow by itself when the NAS is back, with its data", async ({ task }) => {
     await homelab.machines.nas.boot();
-    console.log(`MLflow answered ${await answering()} s after the NAS was back`);
+    task.meta.measured = { "NAS back until MLflow answers": `${Math.round(await answering())} s` };
     await expectRunIsThere();
     expect(await homelab.integrity()).toBe("ok");
   });
 });
 
 describe("4. the NAS is killed while a client logs a metric every 100 ms", () => {
-  it("loses nothing that was acknowledged", async () => {
+  it("loses nothing that was acknowledged", async ({ task }) => {
     const { nas } = homelab.machines;
     const stream = new Stream(homelab);
     await until("metrics are stored", 300, async () => stream.acknowledged.length > 20);
@@ -139,14 +146,19 @@ describe("4. the NAS is killed while a client logs a metric every 100 ms", () =>
     const { metrics } = (await answer.json()) as { metrics: { step?: string }[] };
     const stored = new Set(metrics.map(({ step }) => Number(step ?? 0)));
     expect(acknowledged.filter((step) => !stored.has(step))).toEqual([]);
-    console.log(`${acknowledged.length} acknowledged, ${stored.size} stored`);
+    task.meta.measured = {
+      "metrics acknowledged": `${acknowledged.length}`,
+      "metrics stored": `${stored.size}`,
+    };
     expect(await homelab.integrity()).toBe("ok");
     await expectRunIsThere();
   });
 });
 
 describe("5. the client that runs MLflow is cut off", () => {
-  it("has its server stopped before the other client starts one, and the data is whole", async () => {
+  it("has its server stopped before the other client starts one, and the data is whole", async ({
+    task,
+  }) => {
     // The Nomad server is on client1: the job has to be on the other one to be cut off from it.
     const { client1, client2 } = homelab.machines;
     if ((await homelab.running()).machine === client1) {
@@ -173,7 +185,8 @@ describe("5. the client that runs MLflow is cut off", () => {
       );
     });
     await answering();
-    console.log(`answered again ${(Date.now() - cut) / 1000} s after the cut`);
+    const failover = Math.round((Date.now() - cut) / 1000);
+    task.meta.measured = { "client cut off until the other one's MLflow answers": `${failover} s` };
     // From both machines' own records: when the one server ended, and when the other began.
     const old = await homelab.containers(client2, "mlflow_app");
     expect(old.filter(({ running }) => running)).toEqual([]);
@@ -284,6 +297,31 @@ describe("an export that is made anew under a running server", () => {
     await expectRunIsThere();
     expect(await homelab.integrity()).toBe("ok");
   });
+});
+
+describe("the speed of SQLite", () => {
+  it("is measured on the NAS and on the client's own disk", async ({ task }) => {
+    const { machine } = await homelab.running();
+    const onNas = await commitsPerSecond(machine, MOUNTS[0]);
+    const local = await commitsPerSecond(machine, "/var/tmp");
+    expect(onNas).toBeGreaterThan(0);
+    task.meta.measured = {
+      "commits on NFS 4.2": `${onNas.toFixed(0)}/s`,
+      "commits on the client's disk": `${local.toFixed(0)}/s`,
+    };
+  });
+
+  /** Of one row each, in the server's journal mode and with its uid. */
+  async function commitsPerSecond(client: Machine, directory: string): Promise<number> {
+    const commits = 200;
+    const sql = `pragma journal_mode = persist; create table t (x); ${"insert into t values (1); ".repeat(commits)}`;
+    const [file, script] = [`${directory}/speed.db`, "/tmp/speed.sql"];
+    await client.exec(`sudo rm -f ${file}*; cat > ${script}`, { input: sql });
+    const { stdout } = await client.exec(
+      `start=$(date +%s%N); sudo setpriv --reuid 1000 --regid 1000 --clear-groups sqlite3 ${file} < ${script} > /dev/null && echo $(($(date +%s%N) - start)); sudo rm -f ${file}*`,
+    );
+    return commits / (Number(stdout) / 1e9);
+  }
 });
 
 describe("8. a destroy", () => {

@@ -18,6 +18,7 @@ interface Result {
   readonly title: string;
   readonly status: string;
   readonly duration?: number | null;
+  readonly meta?: { readonly measured?: Readonly<Record<string, string>> };
 }
 
 const file = process.argv[2] ?? "";
@@ -29,6 +30,7 @@ const rows = results.map(({ ancestorTitles, title, status, duration }) => {
   const took = duration ? `${Math.round(duration / 1000)} s` : "";
   return `| ${ancestorTitles.at(-1)} | ${title} | ${took} | ${status} |`;
 });
+const figures = results.flatMap(({ meta }) => Object.entries(meta?.measured ?? {}));
 console.log(
   [
     `${new Date().toISOString().slice(0, 10)}, ${cpus().length} cores, ${Math.round(totalmem() / 2 ** 30)} GiB, Linux ${release()}, machines by ${accelerators()[0]}.`,
@@ -37,5 +39,9 @@ console.log(
     "| Case | What was asserted | Took | Result |",
     "| --- | --- | --: | --- |",
     ...rows,
+    "",
+    "| What was measured | |",
+    "| --- | --: |",
+    ...figures.map(([name, figure]) => `| ${name} | ${figure} |`),
   ].join("\n"),
 );
