@@ -2,6 +2,7 @@ import { readFileSync, statSync } from "node:fs";
 import { dirname, join, relative, resolve } from "node:path";
 import { setImmediate as turn } from "node:timers/promises";
 import { fileURLToPath, pathToFileURL } from "node:url";
+import { createJiti } from "jiti";
 import { checkConfig } from "./check.ts";
 import { printProblems, UserError } from "./errors.ts";
 import { thrown } from "./plain.ts";
@@ -55,7 +56,7 @@ async function readConfig(
   if (!found.isFile()) return refuse(`a directory, not a file; ${start}`);
   try {
     return await watchOver(refuse, problems, async () => {
-      const { default: exported } = await import(pathToFileURL(file).href);
+      const { default: exported } = await load(file);
       if (exported === undefined)
         return refuse("exports nothing; expected `export default defineHomelab({ ... })`");
       if (exported instanceof Promise) {
@@ -69,6 +70,17 @@ async function readConfig(
     else refuse(`can't be loaded: ${thrown(error, file)}`);
     return undefined;
   }
+}
+
+/** The exports of a config. One outside of the repository finds no package of ours by itself. */
+async function load(file: string): Promise<{ default?: unknown }> {
+  const { href } = pathToFileURL(file);
+  if (!relative(ROOT, file).startsWith("..")) return import(href);
+  const alias = {
+    "homelab-mlflow": join(ROOT, "config", "define.ts"),
+    "homelab-mlflow/lab": join(ROOT, "lab", "embedded.ts"),
+  };
+  return createJiti(import.meta.url, { alias, interopDefault: false }).import(href);
 }
 
 /**

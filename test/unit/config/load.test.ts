@@ -43,6 +43,15 @@ describe("a config file", () => {
     expect(version).toMatch(/^\d/);
   });
 
+  it("outside of the repository imports what one inside does", () => {
+    const config = JSON.stringify({ ...smallConfig(), hostname: undefined });
+    const { status, stderr } = start(`import { defineHomelab } from "homelab-mlflow";
+import { embedded } from "homelab-mlflow/lab";
+export default defineHomelab({ ...${config}, hostname: embedded.hostname });`);
+    expect(stderr).toBe("");
+    expect(status).toBe(0);
+  });
+
   it("that exports nothing is refused", async () => {
     expect(await problems("export const x = 1")).toContain("exports nothing; expected");
   });
