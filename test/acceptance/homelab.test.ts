@@ -1,15 +1,8 @@
 /** The whole of it on a homelab of virtual machines: eight cases, each on what its owner would see. */
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { EXPORTS, Homelab, MOUNTS, PATIENCE, Stream } from "./homelab.ts";
+import { EXPORTS, Homelab, localImage, MOUNTS, PATIENCE, Stream } from "./homelab.ts";
 import type { Machine } from "./machines.ts";
 import { until } from "./until.ts";
-
-declare module "vitest" {
-  interface TaskMeta {
-    /** What was measured beside what was asserted, for the report: a name and a figure with its unit. */
-    measured?: Record<string, string>;
-  }
-}
 
 let homelab: Homelab;
 /** The run that is logged first and has to be there after everything that follows. */
@@ -22,11 +15,6 @@ beforeAll(async () => {
 afterAll(async () => {
   await homelab?.machines.remove();
 });
-
-/** The image of the tests' lab, by the name under which the machines know the registry. */
-function localImage(): string {
-  return (process.env.HOMELAB_TEST_IMAGE ?? "").replace("127.0.0.1", "localhost");
-}
 
 async function expectRunIsThere(): Promise<void> {
   const read = await homelab.client("read", logged.run);
@@ -297,31 +285,6 @@ describe("an export that is made anew under a running server", () => {
     await expectRunIsThere();
     expect(await homelab.integrity()).toBe("ok");
   });
-});
-
-describe("the speed of SQLite", () => {
-  it("is measured on the NAS and on the client's own disk", async ({ task }) => {
-    const { machine } = await homelab.running();
-    const onNas = await commitsPerSecond(machine, MOUNTS[0]);
-    const local = await commitsPerSecond(machine, "/var/tmp");
-    expect(onNas).toBeGreaterThan(0);
-    task.meta.measured = {
-      "commits on NFS 4.2": `${onNas.toFixed(0)}/s`,
-      "commits on the client's disk": `${local.toFixed(0)}/s`,
-    };
-  });
-
-  /** Of one row each, in the server's journal mode and with its uid. */
-  async function commitsPerSecond(client: Machine, directory: string): Promise<number> {
-    const commits = 200;
-    const sql = `pragma journal_mode = persist; create table t (x); ${"insert into t values (1); ".repeat(commits)}`;
-    const [file, script] = [`${directory}/speed.db`, "/tmp/speed.sql"];
-    await client.exec(`sudo rm -f ${file}*; cat > ${script}`, { input: sql });
-    const { stdout } = await client.exec(
-      `start=$(date +%s%N); sudo setpriv --reuid 1000 --regid 1000 --clear-groups sqlite3 ${file} < ${script} > /dev/null && echo $(($(date +%s%N) - start)); sudo rm -f ${file}*`,
-    );
-    return commits / (Number(stdout) / 1e9);
-  }
 });
 
 describe("8. a destroy", () => {

@@ -41,6 +41,11 @@ interface Container {
   readonly finished: string;
 }
 
+/** The image of the tests' lab, by the name under which the machines know the registry. */
+export function localImage(): string {
+  return (process.env.HOMELAB_TEST_IMAGE ?? "").replace("127.0.0.1", "localhost");
+}
+
 /** The machines, a checkout whose config names them, and ways to look at what came of a deploy. */
 export class Homelab {
   readonly machines: Machines;
