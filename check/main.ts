@@ -1,5 +1,6 @@
 /** The last step of a deploy: waits for the job's deployment, then asks the service from outside. */
 import { exitOnUserError, UserError } from "../config/errors.ts";
+import { addressOf } from "../nomad/address.ts";
 import { NomadApi } from "../nomad/api.ts";
 import type { NomadAllocationDetail } from "../nomad/types.ts";
 import { isNameOf } from "./client.ts";
@@ -14,7 +15,7 @@ await exitOnUserError(async () => {
   const allocation = await waitForDeployment(nomad, spec.job, spec.deadline);
   // A client in the homelab asks that server, whatever this machine asks.
   const address = spec.dns && (await checkRecord(spec.dns));
-  const base = spec.through === "url" ? spec.url : addressOf(allocation);
+  const base = spec.through === "url" ? spec.url : expectAddress(allocation);
   const problems = [
     ...checkImage(allocation, process.env.HOMELAB_IMAGE ?? ""),
     ...(await checkService(spec, base, isNameOf(spec.url, spec.dns) ? address : undefined)),
@@ -31,12 +32,8 @@ function checkImage(allocation: NomadAllocationDetail, wanted: string): string[]
   ];
 }
 
-function addressOf(allocation: NomadAllocationDetail): string {
-  const port = allocation.AllocatedResources.Shared.Ports?.find((p) => p.Label === "mlflow_http");
-  if (!port)
-    throw new UserError([
-      `allocation ${allocation.ID}: it has no port "mlflow_http"; deploy again`,
-    ]);
-  const host = port.HostIP.includes(":") ? `[${port.HostIP}]` : port.HostIP;
-  return `http://${host}:${port.Value}`;
+function expectAddress(allocation: NomadAllocationDetail): string {
+  const address = addressOf(allocation);
+  if (address) return address;
+  throw new UserError([`allocation ${allocation.ID}: it has no port "mlflow_http"; deploy again`]);
 }

@@ -3,6 +3,7 @@ import { DockerProvider } from "@cdktf/provider-docker/lib/provider/index.js";
 import { NomadProvider } from "@cdktf/provider-nomad/lib/provider/index.js";
 import { App, LocalBackend, TerraformOutput, TerraformStack } from "cdktf";
 import type { Construct } from "constructs";
+import { clientUrl } from "../config/client-url.ts";
 import type { HomelabConfig } from "../config/schema.ts";
 import { dataOf, pathOnClient } from "../config/volume.ts";
 import { DeploymentCheck } from "../constructs/deployment-check.ts";
@@ -14,6 +15,7 @@ import { NomadVolumes } from "../constructs/nomad-volumes.ts";
 import { registryLogin } from "../constructs/registry-login.ts";
 import { ServerImage } from "../constructs/server-image.ts";
 import { NomadApi, type NomadTarget } from "../nomad/api.ts";
+import { nomadTarget } from "../nomad/target.ts";
 import { dnsRecordEntry } from "./dns-record-entry.ts";
 import { mlflowVersion } from "./mlflow-version.ts";
 import { serverEnvironment } from "./server-environment.ts";
@@ -40,12 +42,8 @@ export class MlflowStack extends TerraformStack {
     new LocalBackend(this, { path: resolve(root, config.state.path) });
     // terraform_data came with it.
     this.addOverride("terraform.required_version", ">= 1.4");
-    const target: NomadTarget = {
-      address: config.nomad.address,
-      region: config.nomad.region,
-      namespace: config.nomad.namespace || process.env.NOMAD_NAMESPACE || "default",
-    };
-    const url = config.url ?? defaultUrl(config);
+    const target = nomadTarget(config);
+    const url = clientUrl(config);
     const { backendStore, artifacts } = config.volumes;
 
     const claim = new JobClaim(this, "job-claim", {
@@ -185,8 +183,4 @@ function mayMove({ volumes, clients }: HomelabConfig): boolean {
   return (
     "nfs" in volumes.backendStore.source && "nfs" in volumes.artifacts.source && clients.length > 1
   );
-}
-
-function defaultUrl({ hostname, traefik }: HomelabConfig): string {
-  return `${traefik.enable && traefik.tls ? "https" : "http"}://${hostname}`;
 }
