@@ -58,6 +58,8 @@ export function nomadClientConfig(settings: LabSettings, dockerHost: string): st
         "fingerprint.denylist": "env_aws,env_gce,env_azure,env_digitalocean",
       },
     },
+    // Else the client measures no memory, from Nomad 1.10.2 on.
+    telemetry: { publish_allocation_metrics: true },
     plugin: {
       docker: {
         config: {
