@@ -1,11 +1,13 @@
 /** The `homelab` command: what `make` and `npx homelab` run. One file a subcommand. */
-import { Command } from "commander";
+import { Command, Option } from "commander";
+import { SHELLS } from "../client/shells.ts";
 import { exitOnUserError, UserError } from "../config/errors.ts";
 import { Interrupted } from "../lab/errors.ts";
 import { synth } from "./cdktf.ts";
 import { deploy } from "./deploy.ts";
 import { destroy } from "./destroy.ts";
 import { diff } from "./diff.ts";
+import { BAD_INPUT } from "./exit-code.ts";
 import { fullDisk, tellsOfFullDisk } from "./full-disk.ts";
 import { buildImage, pushImage, pushLatestImage } from "./image.ts";
 import { labDown, labUp } from "./lab.ts";
@@ -46,6 +48,22 @@ program
   .description("stop the embedded homelab; its data stays")
   .option("--purge", "delete its data as well, MLflow's runs and artifacts included")
   .action(labDown);
+
+// Asked often: what they need is loaded only then.
+const client = (name: string) =>
+  program
+    .command(name)
+    .option("--json", "print JSON")
+    .exitOverride(({ exitCode }) => process.exit(exitCode === 0 ? 0 : BAD_INPUT));
+client("env")
+  .description("print the environment of an MLflow client, for eval")
+  .addOption(new Option("--shell <shell>", "its language; default: that of $SHELL").choices(SHELLS))
+  .option("--user <name>", "log in as this user")
+  .option("--with-password", "print MLFLOW_TRACKING_PASSWORD of this environment as well")
+  .action(async (options) => (await import("./env.ts")).env(options));
+client("doctor")
+  .description("check the deployment from the client's side, step by step")
+  .action(async (options) => (await import("./doctor.ts")).doctor(options));
 
 await exitOnUserError(async () => {
   try {

@@ -2,16 +2,19 @@
 export class UserError extends Error {
   override readonly name = "UserError";
   readonly problems: readonly string[];
+  /** Of the program that ends by it. */
+  readonly exitCode: number;
 
   /** @param problems one line each: where, what was found, what to do */
-  constructor(problems: readonly string[]) {
+  constructor(problems: readonly string[], exitCode = 1) {
     super(problems.join("\n"));
     this.problems = problems;
+    this.exitCode = exitCode;
   }
 }
 
 /**
- * Runs a program's main function; a UserError becomes its lines on stderr and exit code 1.
+ * Runs a program's main function; a UserError becomes its lines on stderr and its exit code.
  * Anything else is a bug of ours and keeps its stack trace.
  */
 export async function exitOnUserError(main: () => Promise<void>): Promise<void> {
@@ -20,7 +23,7 @@ export async function exitOnUserError(main: () => Promise<void>): Promise<void> 
   } catch (error) {
     if (!(error instanceof UserError)) throw error;
     printProblems(error.problems);
-    process.exitCode = 1;
+    process.exitCode = error.exitCode;
   }
 }
 

