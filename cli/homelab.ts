@@ -64,6 +64,9 @@ client("env")
 client("doctor")
   .description("check the deployment from the client's side, step by step")
   .action(async (options) => (await import("./doctor.ts")).doctor(options));
+client("status")
+  .description("show job, client, image, memory, volumes and URLs")
+  .action(async (options) => (await import("./status.ts")).status(options));
 
 await exitOnUserError(async () => {
   try {

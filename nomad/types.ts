@@ -9,9 +9,12 @@ export interface NomadJob {
   readonly Meta: Readonly<Record<string, string>> | null;
   readonly TaskGroups: readonly {
     readonly Name: string;
+    /** Allocations that are wanted. */
+    readonly Count: number;
     readonly Tasks: readonly {
       readonly Name: string;
       readonly Config: { readonly image?: string };
+      readonly Resources: { readonly MemoryMB: number };
     }[];
   }[];
 }
@@ -27,18 +30,22 @@ export interface NomadDeployment {
 /** https://developer.hashicorp.com/nomad/api-docs/allocations */
 export interface NomadAllocation {
   readonly ID: string;
+  readonly TaskGroup: string;
   readonly NodeName: string;
   readonly JobVersion: number;
   readonly CreateIndex: number;
   readonly ClientStatus: string;
   readonly DesiredStatus: string;
   readonly TaskStates: Readonly<Record<string, NomadTaskState>> | null;
+  readonly DeploymentStatus: { readonly Healthy: boolean | null } | null;
 }
 
 export interface NomadTaskState {
   readonly State: string;
   readonly Failed: boolean;
   readonly Restarts: number;
+  /** RFC 3339; of the running process, or the last one. */
+  readonly StartedAt: string | null;
   readonly Events: readonly { readonly Type: string; readonly DisplayMessage: string }[] | null;
 }
 
@@ -52,6 +59,26 @@ export interface NomadAllocationDetail extends NomadAllocation {
         | null;
     };
   };
+}
+
+/** https://developer.hashicorp.com/nomad/api-docs/client#read-allocation-statistics */
+export interface NomadAllocationStats {
+  readonly Tasks: Readonly<
+    Record<string, { readonly ResourceUsage: { readonly MemoryStats: NomadMemoryStats } }>
+  > | null;
+}
+
+/** In bytes. */
+export interface NomadMemoryStats {
+  readonly RSS: number;
+  readonly Usage: number;
+}
+
+/** https://developer.hashicorp.com/nomad/api-docs/client#read-allocation-checks */
+export interface NomadCheckResult {
+  readonly Check: string;
+  readonly Status: "success" | "failure" | "pending";
+  readonly Output: string;
 }
 
 /** https://developer.hashicorp.com/nomad/api-docs/evaluations */
