@@ -55,6 +55,14 @@ destroy: node_modules ## stop MLflow; data stays (YES=1: don't ask; UNMOUNT=1: u
 prepare: node_modules ## prepare the clients' volumes again, where one is gone or stale
 	@$(HOMELAB) prepare
 
+.PHONY: status
+status: node_modules ## show job, client, image, memory, volumes and URLs
+	@$(HOMELAB) status
+
+.PHONY: doctor
+doctor: node_modules ## check the deployment from a client's side, step by step
+	@$(HOMELAB) doctor
+
 .PHONY: lab-up
 lab-up: node_modules ## start the embedded homelab on this machine
 	@$(HOMELAB) lab-up
