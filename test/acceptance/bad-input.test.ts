@@ -3,7 +3,9 @@ import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { execa } from "execa";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import { ROOT } from "../../config/load.ts";
 import { EXPORTS, Homelab, MOUNTS } from "./homelab.ts";
+import type { Machine } from "./machines.ts";
 
 let homelab: Homelab;
 /** A key that no machine knows. */
@@ -153,5 +155,27 @@ describe("after all of that", () => {
     expect(second.output).toContain("client1: nothing to change");
     expect(second.output).toContain("client2: nothing to change");
     expect(second.exitCode).toBe(0);
+  });
+
+  it("two clients that prepare a volume at the same moment both find it prepared", async () => {
+    const { nas, client1: one, client2: two } = homelab.machines;
+    const script = readFileSync(join(ROOT, "ansible/roles/nfs_mounts/files/nfs-volume.sh"), "utf8");
+    const volume = {
+      ...{ NAME: "mlflow-artifacts", SERVER: "nas", EXPORT: EXPORTS[1], MOUNT_POINT: MOUNTS[1] },
+      ...{ OPTIONS: "nfsvers=4.2,hard,bg,_netdev", OWNER: "1000", GROUP: "1000", MODE: "0750" },
+      SENTINEL: ".homelab-volume",
+    };
+    const set = Object.entries(volume).map(([name, value]) => `${name}=${value}`);
+    const prepare = (client: Machine) =>
+      client.exec(`sudo env ${set.join(" ")} sh -s prepare`, { input: script });
+    for (let round = 0; round < 4; round += 1) {
+      await nas.exec(`sudo rm ${EXPORTS[1]}/.homelab-volume`);
+      const both = await Promise.all([prepare(one), prepare(two)]);
+      expect(both.map(({ stdout }) => stdout)).toContain("prepared");
+      const { stdout } = await nas.exec(
+        `sudo head -n 1 ${EXPORTS[1]}/.homelab-volume; sudo ls -A ${EXPORTS[1]}`,
+      );
+      expect(stdout).toBe("mlflow-artifacts\n.homelab-volume");
+    }
   });
 });

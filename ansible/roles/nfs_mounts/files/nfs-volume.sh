@@ -136,7 +136,8 @@ is_empty() {
 
 # Whether a command can write, read and delete a file there: as_server, or root's timeout.
 can_write() {
-  file=$1/.homelab-write-test.$$
+  # Another client's may have the same process id.
+  file=$1/.homelab-write-test.$(cat /proc/sys/kernel/random/uuid)
   shift
   # Synced: what a full NAS says comes as late as that, and an echo does not listen.
   # shellcheck disable=SC2016 # the inner shell's
@@ -201,9 +202,19 @@ case $verb in
     [ "$state" = mounted ] || refuse "$MOUNT_POINT: found $state, expected $source mounted there; see \`journalctl -u \"\$(systemd-escape --path --suffix=mount $MOUNT_POINT)\"\` on this client"
     write_test "$MOUNT_POINT"
     if ! as_server test -e "$MOUNT_POINT/$SENTINEL"; then
+      # Linked when it is whole, or moved where there are no links: another client may write it at the
+      # same moment, and one of them does.
       # shellcheck disable=SC2016
-      as_server sh -c 'umask 0222; printf "%s\nThe line above names the volume whose data lies here. The server does not start without it.\n" "$2" > "$1"' \
-        sh "$MOUNT_POINT/$SENTINEL" "$NAME" || refuse "$source: $SENTINEL can't be written"
+      said=$(as_server sh -c '
+        umask 0222
+        printf "%s\nThe line above names the volume whose data lies here. The server does not start without it.\n" "$3" > "$1" &&
+          { ln "$1" "$2" || mv -n "$1" "$2"; } 2>/dev/null
+        test -e "$2"
+        failed=$?
+        rm -f "$1" && exit "$failed"
+      ' sh "$MOUNT_POINT/.homelab-write-test.$(cat /proc/sys/kernel/random/uuid)" "$MOUNT_POINT/$SENTINEL" "$NAME" 2>&1) ||
+        refuse "$source: $SENTINEL can't be written: $said"
+      check_sentinel "$MOUNT_POINT"
       state=prepared
     fi
     ;;
