@@ -3,13 +3,15 @@ import { App } from "cdktf";
 import { exitOnUserError } from "./config/errors.ts";
 import { loadConfig, ROOT } from "./config/load.ts";
 import { preflight } from "./preflight/preflight.ts";
+import { generationNow } from "./preflight/secrets.ts";
 import { MlflowStack } from "./stacks/mlflow-stack.ts";
 
 await exitOnUserError(async () => {
   const { config, version } = await loadConfig();
   await preflight(config);
+  const secretsGeneration = await generationNow(config);
   // cdktf would run `terraform version` for each synth; Terraform checks its version by itself.
   const app = new App({ skipValidation: true });
-  new MlflowStack(app, "mlflow", { config, version, root: ROOT });
+  new MlflowStack(app, "mlflow", { config, version, root: ROOT, secretsGeneration });
   app.synth();
 });

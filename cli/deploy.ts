@@ -29,6 +29,7 @@ const STEPS: readonly [prefix: string, title: string][] = [
   ["docker_registry_image.server-image", "Push the image"],
   ["terraform_data.nomad-volumes", "Prepare the volumes on the Nomad clients"],
   ["terraform_data.dns-record", "Make the DNS record"],
+  ["terraform_data.task-secrets_values", "Write the secrets to Nomad"],
   ["nomad_job.mlflow-job", "Register the job"],
   ["terraform_data.deployment-check", "Wait for the server and check it from outside"],
 ];
@@ -56,7 +57,7 @@ export async function deploy(): Promise<void> {
         title: "Plan the changes (cdktf deploy mlflow)",
         task: (_, task) => run.plan(task),
       },
-      ...STEPS.map(([prefix, title]) => waitFor(run, prefix, title)),
+      ...stepsOf(config).map(([prefix, title]) => waitFor(run, prefix, title)),
       { title: "Finish", task: (_, task) => run.finished(task) },
     ] as ListrTask[],
     {
@@ -82,6 +83,12 @@ export async function deploy(): Promise<void> {
   if (!changed && config.check.through === "url")
     await expectAnswer(config, outputs.url ?? "", jobStatus(config, outputs, nomadBinary));
   console.log(conclusion({ config, version, changed, outputs, nomadBinary }).join("\n"));
+}
+
+/** Who has no secrets need not read of them. */
+function stepsOf({ server }: HomelabConfig): typeof STEPS {
+  const none = Object.keys(server.secrets).length === 0;
+  return STEPS.filter(([prefix]) => !(none && prefix.includes("task-secrets")));
 }
 
 function waitFor(run: CdktfRun, prefix: string, title: string): ListrTask {

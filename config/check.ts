@@ -2,6 +2,7 @@ import type { z } from "zod";
 import { UserError } from "./errors.ts";
 import { plainCopy } from "./plain.ts";
 import { type HomelabConfig, homelabSchema } from "./schema.ts";
+import { mayShowSecret } from "./secret.ts";
 import { show } from "./show.ts";
 
 /** What zod calls the types, in the words of an editor of a config. */
@@ -29,7 +30,7 @@ export function checkConfig(exported: unknown, file: string): HomelabConfig {
 function describe(file: string, issue: z.core.$ZodIssue): string[] {
   const at = [...issue.path];
   const line = (allowed: string, found = show(issue.input)) =>
-    `${file}: ${keyPath(at)}: found ${found}; expected ${allowed}`;
+    `${file}: ${keyPath(at)}: found ${mayShowSecret(allowed) ? "something else" : found}; expected ${allowed}`;
   switch (issue.code) {
     case "unrecognized_keys":
       return issue.keys.map(

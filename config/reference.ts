@@ -71,7 +71,11 @@ function type(schema: Schema): string {
   if (schema.const !== undefined) return `\`${JSON.stringify(schema.const)}\``;
   if (schema.anyOf || schema.oneOf) return "one of the forms below";
   if (schema.type === "array") return `list of ${type(schema.items as Schema)}s`;
-  if (schema.type === "object" && !schema.properties) return "names and texts";
+  if (schema.type === "object" && !schema.properties)
+    return schema.additionalProperties === undefined ||
+      "type" in Object(schema.additionalProperties)
+      ? "names and texts"
+      : "names and places of secrets";
   if (schema.type !== "integer") return String(schema.type);
   const { minimum = "", maximum = "" } = schema;
   const open = maximum === "" || Number(maximum) >= Number.MAX_SAFE_INTEGER;

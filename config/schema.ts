@@ -23,6 +23,7 @@ import {
   wholeNumber,
 } from "./fields.ts";
 import { neededMemory } from "./memory.ts";
+import { secret } from "./secret.ts";
 import { traefik } from "./traefik.ts";
 import { checkPlaces, volumes } from "./volume.ts";
 
@@ -33,21 +34,23 @@ const IMAGE =
 /** What the deploy sets, and what its checks rest on: the volumes' sentinels, the memory model. */
 const RESERVED = /^(HOMELAB_.*|MLFLOW_SERVER_(ALLOWED_HOSTS|CORS_ALLOWED_ORIGINS)|PATH|LD_.*)$/;
 
-const envVars = z
-  .record(
-    z.string().regex(/^[A-Za-z_][A-Za-z0-9_]*$/, { error: "a name of letters, digits and _" }),
-    z.string().regex(/^[^\0]*$/, { error: "a text without NUL" }),
-  )
-  .superRefine((env, context) => {
-    for (const key of Object.keys(env).filter((each) => RESERVED.test(each)))
-      context.addIssue({
-        code: "custom",
-        path: [key],
-        input: env[key],
-        message: "a variable that the deploy does not set by itself",
-      });
-  })
-  .default({});
+/** By the names of environment variables. */
+const byVariable = <T extends z.ZodType>(value: T) =>
+  z
+    .record(
+      z.string().regex(/^[A-Za-z_][A-Za-z0-9_]*$/, { error: "a name of letters, digits and _" }),
+      value,
+    )
+    .superRefine((env, context) => {
+      for (const key of Object.keys(env).filter((each) => RESERVED.test(each)))
+        context.addIssue({
+          code: "custom",
+          path: [key],
+          input: env[key],
+          message: "a variable that the deploy does not set by itself",
+        });
+    })
+    .default({});
 
 export const homelabSchema = z
   .strictObject({
@@ -162,7 +165,12 @@ export const homelabSchema = z
           .array(httpUrl())
           .default([])
           .describe("More browser origins to accept, beside url."),
-        env: envVars.describe("More environment variables of the server. Not for secrets."),
+        env: byVariable(z.string().regex(/^[^\0]*$/, { error: "a text without NUL" })).describe(
+          "More environment variables of the server. Not for secrets.",
+        ),
+        secrets: byVariable(secret()).describe(
+          'Environment variables of the server that are secrets, each with where it is found when you deploy: { env: "NAME" } or { file: "/path" }. They are kept as a Nomad variable.',
+        ),
       })
       .prefault({})
       .describe("The MLflow tracking server."),
@@ -281,6 +289,15 @@ export const homelabSchema = z
     },
     toldWith("server", "resources"),
   )
+  .superRefine(({ server: { env, secrets } }, context) => {
+    for (const key of Object.keys(secrets).filter((each) => Object.hasOwn(env, each)))
+      context.addIssue({
+        code: "custom",
+        path: ["server", "env", key],
+        input: env[key],
+        message: "a variable that is not in server.secrets as well",
+      });
+  }, toldWith("server"))
   .superRefine(checkPlaces, toldWith("volumes", "clients"))
   .superRefine(
     ({ hostname, url, traefik, dns }, context) => {

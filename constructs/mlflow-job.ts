@@ -3,6 +3,7 @@ import type { NomadProvider } from "@cdktf/provider-nomad/lib/provider/index.js"
 import type { ITerraformDependable } from "cdktf";
 import { Construct } from "constructs";
 import { OWNER_META } from "../nomad/owner.ts";
+import { GENERATION_META } from "../secrets/spec.ts";
 import { render } from "../templates/render.ts";
 import { escapeTerraform } from "./escape-terraform.ts";
 
@@ -29,6 +30,14 @@ export interface MlflowJobProps {
   readonly service: JobService;
   /** Environment of the server. */
   readonly env: Readonly<Record<string, string>>;
+  /**
+   * The generation of secrets that the server reads, and the Nomad variable that holds it.
+   * @default none
+   */
+  readonly secrets?: { readonly path: string; readonly generation: string };
+  /** Numeric user and group id of the server. */
+  readonly uid: number;
+  readonly gid: number;
   /** CPU share, MHz. */
   readonly cpu: number;
   /** Memory limit, MiB. */
@@ -86,6 +95,13 @@ export class MlflowJob extends Construct {
       ...props,
       image: IMAGE,
       owner: { key: OWNER_META, value: OWNER },
+      secrets: props.secrets
+        ? {
+            key: GENERATION_META,
+            generation: props.secrets.generation,
+            data: secretsTemplate(props.secrets),
+          }
+        : null,
       data: props.volumes.map(({ name, data }) => `${name}=${data}`).join(" "),
       staticPort: props.staticPort ?? null,
       stopOnClientAfter: props.stopOnClientAfter ?? null,
@@ -102,6 +118,11 @@ export class MlflowJob extends Construct {
       dependsOn: props.dependsOn,
     });
   }
+}
+
+/** In the language of Nomad's templates: one item of the variable, as it is. */
+function secretsTemplate({ path, generation }: { path: string; generation: string }): string {
+  return `{{ with nomadVar "${path}" }}{{ index . "${generation}" }}{{ end }}`;
 }
 
 /** The jobspec with these values in place. A text of the user's has its quotes escaped: it is none. */

@@ -5,6 +5,8 @@
 # HOMELAB_VOLUMES  space-separated DIRECTORY=VOLUME; each directory must hold the file
 #                  .homelab-volume whose first line is the volume's name, so that the bare mount
 #                  point of a volume that is not mounted is never written to.
+# HOMELAB_SECRETS  file with the server's secrets: a JSON object of environment variables; none by
+#                  default.
 set -eu
 
 database=/mnt/backend_store/mlflow.db

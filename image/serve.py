@@ -19,6 +19,8 @@ import uvicorn
 from mlflow.cli import cli
 from mlflow.server.constants import HUEY_STORAGE_PATH_ENV_VAR
 
+import secret_env
+
 CONFIG = Path(__file__).with_name("gunicorn.conf.py")
 TRANSLATED = {"app", "factory", "host", "log_config", "port", "workers"}
 
@@ -63,5 +65,6 @@ def serve(command: list[str], *, extra_env: dict[str, str], **how):
 
 
 if __name__ == "__main__":
+    secret_env.load()
     mlflow.server._exec_cmd = serve
     cli(["server", *sys.argv[1:]])

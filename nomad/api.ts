@@ -94,17 +94,38 @@ export class NomadApi {
 
   /** Like get, for an endpoint that answers plain text. */
   async getText(path: string, query: Record<string, string> = {}): Promise<string | undefined> {
+    return this.send("GET", path, query);
+  }
+
+  /** Puts a value there. @throws UserError with Nomad's own words when it does not take it */
+  async put(path: string, value: object): Promise<void> {
+    await this.send("PUT", path, {}, JSON.stringify(value));
+  }
+
+  /** Deletes what is there, if anything. @throws UserError with Nomad's own words when it does not */
+  async delete(path: string): Promise<void> {
+    await this.send("DELETE", path, {});
+  }
+
+  private async send(
+    method: "GET" | "PUT" | "DELETE",
+    path: string,
+    query: Record<string, string>,
+    sent?: string,
+  ): Promise<string | undefined> {
     const base = this.address.startsWith("unix://") ? "http://localhost" : this.address;
     const url = new URL(`/v1${path}`, base);
     const { region, namespace } = this.target;
     url.search = String(new URLSearchParams({ region, namespace, ...query }));
     const { headers, dispatcher } = this;
-    const response = await request(url, { headers, dispatcher }).catch((error) => {
-      throw new NomadUnreachable(this.address, error);
-    });
+    const response = await request(url, { method, headers, dispatcher, body: sent }).catch(
+      (error) => {
+        throw new NomadUnreachable(this.address, error);
+      },
+    );
     const body = await response.body.text();
     if (response.statusCode === 404) return undefined;
-    if (response.statusCode === 200) return body;
+    if ([200, 204].includes(response.statusCode)) return body;
     const denied = [401, 403].includes(response.statusCode);
     const todo = denied
       ? "set NOMAD_TOKEN to one that may"

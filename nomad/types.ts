@@ -6,6 +6,8 @@ export interface NomadJob {
   readonly Version: number;
   readonly Status: string;
   readonly Stop: boolean;
+  /** Whether a deployment to this version was successful. */
+  readonly Stable?: boolean;
   readonly Meta: Readonly<Record<string, string>> | null;
   readonly TaskGroups: readonly {
     readonly Name: string;

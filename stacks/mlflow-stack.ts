@@ -14,10 +14,12 @@ import { MlflowJob } from "../constructs/mlflow-job.ts";
 import { NomadVolumes } from "../constructs/nomad-volumes.ts";
 import { registryLogin } from "../constructs/registry-login.ts";
 import { ServerImage } from "../constructs/server-image.ts";
+import { TaskSecrets } from "../constructs/task-secrets.ts";
 import { NomadApi, type NomadTarget } from "../nomad/api.ts";
 import { nomadTarget } from "../nomad/target.ts";
 import { dnsRecordEntry } from "./dns-record-entry.ts";
 import { mlflowVersion } from "./mlflow-version.ts";
+import { secretsSpec } from "./secrets-spec.ts";
 import { serverEnvironment } from "./server-environment.ts";
 import { traefikProvider, traefikTags } from "./traefik-tags.ts";
 
@@ -33,12 +35,18 @@ export interface MlflowStackProps {
   readonly version: string;
   /** Absolute path of the repository. */
   readonly root: string;
+  /**
+   * The generation of the server's secrets (secrets/variable.ts).
+   * @default a text of its own, in a synth that only shows what would be
+   */
+  readonly secretsGeneration?: string;
 }
 
 /** The whole deployment as one graph: claim, then image, volumes and DNS side by side, job, check. */
 export class MlflowStack extends TerraformStack {
-  constructor(scope: Construct, id: string, { config, version, root }: MlflowStackProps) {
+  constructor(scope: Construct, id: string, props: MlflowStackProps) {
     super(scope, id);
+    const { config, version, root, secretsGeneration = "unknown" } = props;
     new LocalBackend(this, { path: resolve(root, config.state.path) });
     // terraform_data came with it.
     this.addOverride("terraform.required_version", ">= 1.4");
@@ -86,6 +94,13 @@ export class MlflowStack extends TerraformStack {
       dependsOn: [claim.resource],
     });
 
+    const secrets = new TaskSecrets(this, "task-secrets", {
+      root,
+      spec: secretsSpec(config),
+      generation: secretsGeneration,
+      dependsOn: [claim.resource],
+    });
+
     const job = new MlflowJob(this, "mlflow-job", {
       provider: this.nomad(target),
       name: config.job.name,
@@ -106,13 +121,16 @@ export class MlflowStack extends TerraformStack {
         tags: [...traefikTags(config, url), ...config.service.tags],
       },
       env: serverEnvironment(config, url),
+      secrets: secrets.ofTask,
+      uid: config.image.uid,
+      gid: config.image.gid,
       cpu: config.resources.cpu,
       memory: config.resources.memory,
       killTimeout: config.job.killTimeout,
       healthyDeadline: config.job.healthyDeadline,
       stopOnClientAfter: mayMove(config) ? STOP_ON_CLIENT_AFTER : undefined,
       owner: claim.owner,
-      dependsOn: volumes.resource ? [volumes.resource] : [],
+      dependsOn: [...(volumes.resource ? [volumes.resource] : []), ...secrets.written],
     });
 
     const record = new DnsRecord(this, "dns-record", {

@@ -1,4 +1,5 @@
 import type { HomelabConfig } from "../config/schema.ts";
+import { secretsSpec } from "./secrets-spec.ts";
 
 /**
  * The environment of the server's task. Hostname and url yield what MLflow compares the Host and
@@ -23,6 +24,10 @@ export function serverEnvironment(config: HomelabConfig, url: string): Record<st
   return {
     ...config.server.env,
     HOMELAB_VOLUMES: `/mnt/backend_store=${backendStore.name} /mnt/artifacts=${artifacts.name}`,
+    // The path that Nomad gives its task's secrets in a container, and the job's template its file.
+    ...(Object.keys(secretsSpec(config).sources).length > 0
+      ? { HOMELAB_SECRETS: "/secrets/server.json" }
+      : {}),
     HOMELAB_WORKERS: String(config.server.workers),
     MLFLOW_SERVER_ALLOWED_HOSTS: unique(hosts).join(","),
     MLFLOW_SERVER_CORS_ALLOWED_ORIGINS: unique(origins).join(","),

@@ -37,7 +37,12 @@ export function nfsVolumes(changes: Record<string, string> = {}) {
 export function synth(config: HomelabInput, version = "1.2.3"): Resource {
   const app = Testing.app({ outdir: mkdtempSync(join(tmpdir(), "homelab-synth-")) });
   const checked = checkConfig(config, "homelab.config.ts");
-  const stack = new MlflowStack(app, "mlflow", { config: checked, version, root: ROOT });
+  const stack = new MlflowStack(app, "mlflow", {
+    config: checked,
+    version,
+    root: ROOT,
+    secretsGeneration: "the-generation",
+  });
   return JSON.parse(Testing.synth(stack, true));
 }
 

@@ -39,6 +39,27 @@ function problems(config: unknown): readonly string[] {
   return [];
 }
 
+describe("a config with a secret in it", () => {
+  it.each([
+    ["as a text", "hunter2"],
+    ["under a key of its own", { value: "hunter2" }],
+    ["as the name of a variable", { env: "hunter2!" }],
+    ["beside a place", { env: "A", value: "hunter2" }],
+  ])("%s is refused without showing it", (_, value) => {
+    const found = problems(withValue("server.secrets", { API_KEY: value }));
+    expect(found).toHaveLength(1);
+    expect(found[0]).toMatch(/^homelab\.config\.ts: server\.secrets\.API_KEY/);
+    expect(found.join()).not.toContain("hunter2");
+  });
+
+  it("that is set twice is refused", () => {
+    const server = { env: { A: "b" }, secrets: { A: { env: "B" } } };
+    expect(problems(smallConfig({ server }))).toEqual([
+      'homelab.config.ts: server.env.A: found "b"; expected a variable that is not in server.secrets as well',
+    ]);
+  });
+});
+
 describe("a config", () => {
   it("needs only a hostname, a registry, two directories and a client", () => {
     const config = checkConfig(base, "homelab.config.ts");
@@ -60,6 +81,10 @@ describe("a config", () => {
 
   it.each([
     ["server.workers", "two", 'found "two"'],
+    ["server.secrets", { A: {} }, "where the secret is, never the secret itself"],
+    ["server.secrets", { A: { env: "A-B" } }, "the name of an environment variable"],
+    ["server.secrets", { A: { file: "a" } }, "an absolute path"],
+    ["server.secrets", { PATH: { env: "A" } }, "does not set by itself"],
     ["server.workers", 0, "expected a whole number from 1 to 16"],
     ["image.uid", 0, "never runs as root"],
     ["image.gid", 0, "never runs as root"],

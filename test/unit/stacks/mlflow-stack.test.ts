@@ -100,6 +100,30 @@ describe("the stack", () => {
     expect(spec).toContain('homelab_mlflow_owner = "the-owner"');
   });
 
+  it("has the task read its secrets from a Nomad variable, written before the job is registered", () => {
+    const config = smallConfig({ server: { secrets: { API_KEY: { env: "MY_KEY" } } } });
+    const json = synth(config);
+    const written = resource(json, "terraform_data", "task-secrets_values");
+    expect(written.provisioner[0]["local-exec"].command).toContain("secrets/main.ts");
+    expect(resource(json, "nomad_job", "mlflow-job").depends_on).toContainEqual(
+      expect.stringMatching(/^terraform_data\.task-secrets_values/),
+    );
+    const spec = jobspec(json);
+    expect(spec).toContain('destination = "secrets/server.json"');
+    expect(spec).toContain('HOMELAB_SECRETS = "/secrets/server.json"');
+    expect(spec).toContain(
+      '"{{ with nomadVar \\"nomad/jobs/mlflow/svc/mlflow_app\\" }}{{ index . \\"the-generation\\" }}{{ end }}"',
+    );
+  });
+
+  it("removes the variable when there are no more secrets, and leaves the job without it", () => {
+    const json = synth(smallConfig());
+    const variable = resource(json, "terraform_data", "task-secrets_variable");
+    expect(variable.count).toBe(0);
+    expect(variable.provisioner[0]["local-exec"].when).toBe("destroy");
+    expect(JSON.stringify(resource(json, "nomad_job", "mlflow-job"))).not.toContain("secrets");
+  });
+
   it("renders the seed's job with every option set", async () => {
     const config = smallConfig({
       nomad: { region: "global", datacenters: ["DC0", "DC1"], namespace: "ml" },

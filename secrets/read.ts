@@ -1,0 +1,49 @@
+import { readFileSync } from "node:fs";
+import { UserError } from "../config/errors.ts";
+import { reason } from "../config/reason.ts";
+import type { SecretSource } from "../config/secret.ts";
+
+/** What Linux takes as one environment variable: MAX_ARG_STRLEN of execve(2). */
+const LONGEST = 100_000;
+
+/**
+ * Reads secrets from where they are.
+ *
+ * @returns their values, by the names they were asked by
+ * @throws UserError with a line for each that is missing, empty or no text
+ */
+export function readSecrets(
+  sources: Readonly<Record<string, SecretSource>>,
+  env: NodeJS.ProcessEnv = process.env,
+): Record<string, string> {
+  const problems: string[] = [];
+  const entries = Object.entries(sources).map(([name, source]): [string, string] => {
+    const value = contentOf(source, env);
+    const problem = typeof value === "string" ? problemOf(value) : value.problem;
+    if (problem) problems.push(`the secret ${name}: ${placeOf(source)} ${problem}`);
+    return [name, typeof value === "string" ? value : ""];
+  });
+  if (problems.length > 0) throw new UserError(problems);
+  return Object.fromEntries(entries);
+}
+
+function placeOf(source: SecretSource): string {
+  return "env" in source ? `the environment variable ${source.env}` : `the file ${source.file}`;
+}
+
+function contentOf(source: SecretSource, env: NodeJS.ProcessEnv): string | { problem: string } {
+  if ("env" in source) return env[source.env] ?? { problem: "is not set; set it for the deploy" };
+  try {
+    return readFileSync(source.file, "utf8").replace(/\r?\n$/, "");
+  } catch (error) {
+    return { problem: `can't be read (${reason(error)}); make it readable where you deploy` };
+  }
+}
+
+function problemOf(value: string): string | undefined {
+  if (value.trim() === "") return "is empty; put the secret there";
+  // A file that is no UTF-8 yields this character.
+  if (/[\0\ufffd]/.test(value)) return "holds no text; put the secret there";
+  if (Buffer.byteLength(value) > LONGEST) return `is longer than ${LONGEST} bytes`;
+  return undefined;
+}
