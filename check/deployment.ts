@@ -120,7 +120,12 @@ function lastEvents(allocation: NomadAllocation): string[] {
   return events.slice(-3).map((event) => event.DisplayMessage.replaceAll("\n", " "));
 }
 
-async function lastLogLines(nomad: NomadApi, allocation: string, task: string): Promise<string[]> {
+/** What a task of an allocation said last on both of its outputs; nothing where Nomad can't tell. */
+export async function lastLogLines(
+  nomad: NomadApi,
+  allocation: string,
+  task: string,
+): Promise<string[]> {
   const read = async (type: "stderr" | "stdout") => {
     const query = { task, type, plain: "true", origin: "end", offset: "8000" };
     const log = await nomad.getText(`/client/fs/logs/${allocation}`, query).catch(() => "");
@@ -129,7 +134,8 @@ async function lastLogLines(nomad: NomadApi, allocation: string, task: string): 
   return [...(await read("stdout")), ...(await read("stderr"))].slice(-LOG_LINES);
 }
 
-async function placementFailures(nomad: NomadApi, job: string): Promise<string[]> {
+/** Why Nomad has found no client for a job. */
+export async function placementFailures(nomad: NomadApi, job: string): Promise<string[]> {
   const evaluations =
     (await nomad.getPatiently<NomadEvaluation[]>(`/job/${job}/evaluations`)) ?? [];
   const latest = evaluations

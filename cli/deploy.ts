@@ -6,11 +6,13 @@ import { whyUnhealthy } from "../check/client.ts";
 import { UserError } from "../config/errors.ts";
 import { loadConfig } from "../config/load.ts";
 import type { HomelabConfig } from "../config/schema.ts";
+import { driversOf } from "../config/storage.ts";
 import { Interrupted } from "../lab/errors.ts";
 import { labSettings } from "../lab/settings.ts";
 import { readLabState } from "../lab/state.ts";
 import { dnsRecordEntry } from "../stacks/dns-record-entry.ts";
 import { BUILD_LOG } from "../stacks/mlflow-stack.ts";
+import { secretsSpec } from "../stacks/secrets-spec.ts";
 import { explainBuild, lastBuildStep } from "./build-output.ts";
 import { logDirectory, outputDirectory, runCdktf } from "./cdktf.ts";
 import { conclusion, jobStatus } from "./conclusion.ts";
@@ -30,6 +32,7 @@ const STEPS: readonly [prefix: string, title: string][] = [
   ["terraform_data.nomad-volumes", "Prepare the volumes on the Nomad clients"],
   ["terraform_data.dns-record", "Make the DNS record"],
   ["terraform_data.task-secrets_values", "Write the secrets to Nomad"],
+  ["terraform_data.store-probe", "Look at the stores from a Nomad client"],
   ["nomad_job.mlflow-job", "Register the job"],
   ["terraform_data.deployment-check", "Wait for the server and check it from outside"],
 ];
@@ -85,10 +88,13 @@ export async function deploy(): Promise<void> {
   console.log(conclusion({ config, version, changed, outputs, nomadBinary }).join("\n"));
 }
 
-/** Who has no secrets need not read of them. */
-function stepsOf({ server }: HomelabConfig): typeof STEPS {
-  const none = Object.keys(server.secrets).length === 0;
-  return STEPS.filter(([prefix]) => !(none && prefix.includes("task-secrets")));
+/** Who has no secrets, or no stores elsewhere, need not read of them. */
+function stepsOf(config: HomelabConfig): typeof STEPS {
+  const left = [
+    ...(Object.keys(secretsSpec(config).sources).length === 0 ? ["task-secrets"] : []),
+    ...(driversOf(config.storage).length === 0 ? ["store-probe"] : []),
+  ];
+  return STEPS.filter(([prefix]) => !left.some((each) => prefix.includes(each)));
 }
 
 function waitFor(run: CdktfRun, prefix: string, title: string): ListrTask {

@@ -56,11 +56,12 @@ export async function destroy({ yes = false, unmount = false }: DestroyOptions):
 /** What is removed and what stays, one line each. */
 export function whatHappens(config: HomelabConfig, unmount = false): string[] {
   const { backendStore, artifacts } = config.volumes;
+  const elsewhere = "where storage says";
   const { name } = config.job;
   return [
     `MLflow stops, and Nomad forgets its job "${name}". This stays:`,
-    `  runs        ${dataOf(backendStore)}`,
-    `  artifacts   ${dataOf(artifacts)}`,
+    `  runs        ${backendStore ? dataOf(backendStore) : elsewhere}`,
+    `  artifacts   ${artifacts ? dataOf(artifacts) : elsewhere}`,
     `  images      ${config.registry.address}/${config.image.name}`,
     ...(unmount
       ? ["The Nomad clients unmount the volumes and forget them."]

@@ -2,6 +2,7 @@ import { join } from "node:path";
 import { execa } from "execa";
 import { UserError } from "../config/errors.ts";
 import { loadConfig, ROOT } from "../config/load.ts";
+import { driversOf } from "../config/storage.ts";
 import { probeDocker } from "../preflight/docker.ts";
 import { probeRegistry } from "../preflight/registry.ts";
 import { dockerCommand } from "./docker-command.ts";
@@ -32,7 +33,12 @@ async function build(config: Config, tag: string): Promise<void> {
   await expectLab(config);
   stopOn(await probeDocker(config));
   const { baseImage, uid, gid, caBundle } = config.image;
-  const buildArgs = { BASE_IMAGE: baseImage, UID: String(uid), GID: String(gid) };
+  const buildArgs = {
+    BASE_IMAGE: baseImage,
+    STORES: driversOf(config.storage).join(" "),
+    UID: String(uid),
+    GID: String(gid),
+  };
   await docker(config, [
     "build",
     ...Object.entries(buildArgs).flatMap(([key, value]) => ["--build-arg", `${key}=${value}`]),

@@ -30,7 +30,10 @@ export async function status({ json = false }: StatusOptions): Promise<void> {
     urls: urlsOf(config),
     nomad,
     image: { version, ...(await compare(config, version, job)) },
-    volumes: { runs: placeOf(backendStore, config), artifacts: placeOf(artifacts, config) },
+    volumes: {
+      runs: backendStore ? placeOf(backendStore, config) : config.storage.backendStore.type,
+      ...(artifacts ? { artifacts: placeOf(artifacts, config) } : {}),
+    },
   };
   console.log(json ? JSON.stringify(found, undefined, 2) : render(found).join("\n"));
   if (!job.healthy) process.exitCode = 1;

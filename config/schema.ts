@@ -24,6 +24,7 @@ import {
 } from "./fields.ts";
 import { neededMemory } from "./memory.ts";
 import { secret } from "./secret.ts";
+import { checkStorage, storage } from "./storage.ts";
 import { traefik } from "./traefik.ts";
 import { checkPlaces, volumes } from "./volume.ts";
 
@@ -32,7 +33,8 @@ const IMAGE =
   /^([\w.-]+(:\d{1,5})?\/)?[a-z0-9._-]+(\/[a-z0-9._-]+)*(:\w[\w.-]{0,127})?(@sha256:[0-9a-f]{64})?$/i;
 
 /** What the deploy sets, and what its checks rest on: the volumes' sentinels, the memory model. */
-const RESERVED = /^(HOMELAB_.*|MLFLOW_SERVER_(ALLOWED_HOSTS|CORS_ALLOWED_ORIGINS)|PATH|LD_.*)$/;
+const RESERVED =
+  /^(HOMELAB_.*|MLFLOW_SERVER_(ALLOWED_HOSTS|CORS_ALLOWED_ORIGINS)|MLFLOW_(BACKEND|REGISTRY)_STORE_URI|PATH|LD_.*)$/;
 
 /** By the names of environment variables. */
 const byVariable = <T extends z.ZodType>(value: T) =>
@@ -185,6 +187,7 @@ export const homelabSchema = z
       })
       .prefault({})
       .describe("What the task gets."),
+    storage,
     volumes,
     clients,
     nomadClient: z
@@ -298,6 +301,7 @@ export const homelabSchema = z
         message: "a variable that is not in server.secrets as well",
       });
   }, toldWith("server"))
+  .superRefine(checkStorage, toldWith("storage", "volumes", "clients", "server"))
   .superRefine(checkPlaces, toldWith("volumes", "clients"))
   .superRefine(
     ({ hostname, url, traefik, dns }, context) => {

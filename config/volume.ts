@@ -100,10 +100,17 @@ const volume = (fallbackName: string, what: string) =>
 /** The volumes of the server. */
 export const volumes = z
   .strictObject({
-    backendStore: volume("mlflow-backend-store", "The SQLite database: experiments and runs."),
-    artifacts: volume("mlflow-artifacts", "The artifacts: models, plots, files."),
+    backendStore: volume(
+      "mlflow-backend-store",
+      "The SQLite database: experiments and runs. Required with it, and only then.",
+    ).optional(),
+    artifacts: volume(
+      "mlflow-artifacts",
+      "The artifacts: models, plots, files. Required.",
+    ).optional(),
   })
   .superRefine(({ backendStore, artifacts }, context) => {
+    if (!backendStore || !artifacts) return;
     if (backendStore.name === artifacts.name)
       context.addIssue({
         code: "custom",
@@ -113,6 +120,7 @@ export const volumes = z
       });
     checkSources(backendStore, artifacts, context);
   })
+  .prefault({})
   .describe("The Nomad host volumes the data lives on.");
 
 /** A volume of a checked config. */
@@ -146,7 +154,7 @@ function checkSources(backendStore: Volume, artifacts: Volume, context: Context)
 }
 
 interface Placed {
-  readonly volumes: { readonly backendStore: Volume; readonly artifacts: Volume };
+  readonly volumes: z.output<typeof volumes>;
   readonly clients: readonly { readonly name: string }[];
 }
 

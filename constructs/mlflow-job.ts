@@ -3,7 +3,9 @@ import type { NomadProvider } from "@cdktf/provider-nomad/lib/provider/index.js"
 import type { ITerraformDependable } from "cdktf";
 import { Construct } from "constructs";
 import { OWNER_META } from "../nomad/owner.ts";
+import { STORAGE_META } from "../nomad/storage-meta.ts";
 import { GENERATION_META } from "../secrets/spec.ts";
+import { secretsTemplate } from "../secrets/template.ts";
 import { render } from "../templates/render.ts";
 import { escapeTerraform } from "./escape-terraform.ts";
 
@@ -27,6 +29,10 @@ export interface MlflowJobProps {
   readonly staticPort?: number;
   /** Host volumes and where the server finds them. */
   readonly volumes: readonly JobVolume[];
+  /** The kinds of the server's stores, for the job's meta. */
+  readonly storage: string;
+  /** Whether a new server is started while the old one still serves, and takes its place when healthy. */
+  readonly besideTheOld: boolean;
   readonly service: JobService;
   /** Environment of the server. */
   readonly env: Readonly<Record<string, string>>;
@@ -95,6 +101,7 @@ export class MlflowJob extends Construct {
       ...props,
       image: IMAGE,
       owner: { key: OWNER_META, value: OWNER },
+      storage: { key: STORAGE_META, value: props.storage },
       secrets: props.secrets
         ? {
             key: GENERATION_META,
@@ -118,11 +125,6 @@ export class MlflowJob extends Construct {
       dependsOn: props.dependsOn,
     });
   }
-}
-
-/** In the language of Nomad's templates: one item of the variable, as it is. */
-function secretsTemplate({ path, generation }: { path: string; generation: string }): string {
-  return `{{ with nomadVar "${path}" }}{{ index . "${generation}" }}{{ end }}`;
 }
 
 /** The jobspec with these values in place. A text of the user's has its quotes escaped: it is none. */

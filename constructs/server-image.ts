@@ -20,6 +20,8 @@ export interface ServerImageProps {
   readonly context: string;
   /** The Dockerfile's BASE_IMAGE. */
   readonly baseImage: string;
+  /** Stores whose drivers it has: the Dockerfile's STORES. */
+  readonly stores: readonly string[];
   /** Numeric user id of the server. */
   readonly uid: number;
   /** Numeric group id of the server. */
@@ -57,6 +59,7 @@ export class ServerImage extends Construct {
     this.tagged = `${repository}:v${props.version}`;
     const buildArgs = {
       BASE_IMAGE: escapeTerraform(props.baseImage),
+      STORES: props.stores.join(" "),
       UID: String(props.uid),
       GID: String(props.gid),
     };

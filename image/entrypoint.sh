@@ -5,6 +5,8 @@
 # HOMELAB_VOLUMES  space-separated DIRECTORY=VOLUME; each directory must hold the file
 #                  .homelab-volume whose first line is the volume's name, so that the bare mount
 #                  point of a volume that is not mounted is never written to.
+# HOMELAB_BACKEND_STORE  sqlite, or postgresql with the URI in MLFLOW_BACKEND_STORE_URI: not an
+#                  argument, which each process of the machine could read.
 # HOMELAB_SECRETS  file with the server's secrets: a JSON object of environment variables; none by
 #                  default.
 set -eu
@@ -36,10 +38,14 @@ for pair in $HOMELAB_VOLUMES; do
   fi
 done
 
-/opt/mlflow/bin/python /opt/server/database.py "$database"
+if [ "$HOMELAB_BACKEND_STORE" = sqlite ]; then
+  /opt/mlflow/bin/python /opt/server/database.py "$database"
+  set -- --backend-store-uri "sqlite:///$database" "$@"
+else
+  /opt/mlflow/bin/python /opt/server/stores.py
+fi
 
 exec /opt/mlflow/bin/python /opt/server/serve.py \
-  --backend-store-uri "sqlite:///$database" \
   --serve-artifacts \
   --artifacts-destination /mnt/artifacts \
   --host 0.0.0.0 \

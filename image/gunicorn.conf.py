@@ -1,6 +1,7 @@
 """How gunicorn serves; bind, workers and the app come from the command line (serve.py)."""
 
 import gc
+import os
 import sys
 import threading
 import warnings
@@ -37,14 +38,20 @@ gc.disable()
 
 def when_ready(server):
     """Do once, before the first fork, what each worker would otherwise do for itself."""
-    import sqlalchemy.dialects.sqlite
     import sqlalchemy.orm
     from mlflow.store.model_registry import sqlalchemy_store  # noqa: F401
 
     import shorter_way
-    import sqlite_turns
 
-    sqlite_turns.install()
+    if os.environ["HOMELAB_BACKEND_STORE"] == "sqlite":
+        import sqlalchemy.dialects.sqlite
+
+        import sqlite_turns
+
+        sqlite_turns.install()
+    else:
+        import psycopg2
+        import sqlalchemy.dialects.postgresql.psycopg2  # noqa: F401
     sqlalchemy.orm.configure_mappers()
     server.app.callable = shorter_way.shorten(server.app.wsgi(), server.log)
 

@@ -1,5 +1,6 @@
 """Import all that a start of the server imports, so that Python leaves its bytecode in the image."""
 
+import importlib.util
 import os
 import sys
 import tempfile
@@ -16,11 +17,16 @@ def done(command, *, extra_env, **_):
     import gunicorn.app.wsgiapp
     import mlflow.store.model_registry.sqlalchemy_store
     import mlflow.store.tracking.sqlalchemy_workspace_store
+    import sqlalchemy.dialects.postgresql.psycopg2
     import sqlalchemy.dialects.sqlite
     import worker
 
+    import postgresql
     import shorter_way
     import sqlite_turns
+
+    if importlib.util.find_spec("psycopg2"):
+        import psycopg2
 
     sys.exit(0)
 

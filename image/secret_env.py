@@ -21,3 +21,7 @@ def load() -> None:
         # The words of the parser would quote what it read.
         sys.exit(f"entrypoint: {path} holds no secrets; deploy again, which writes them")
     os.environ.update(secrets)
+    # The driver that MLflow documents; without its name SQLAlchemy takes another since 2.1.
+    uri = os.environ.get("MLFLOW_BACKEND_STORE_URI", "")
+    if uri.startswith("postgresql://"):
+        os.environ["MLFLOW_BACKEND_STORE_URI"] = uri.replace("://", "+psycopg2://", 1)

@@ -24,6 +24,8 @@ def sentinels() -> list[Path]:
 
 def watch(server: int) -> None:
     """Send SIGTERM to the server's process once a sentinel can't be found any more."""
+    if not sentinels():
+        return
 
     def look() -> None:
         while True:

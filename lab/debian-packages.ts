@@ -21,11 +21,16 @@ export async function installedProgram(
   const found = onPath(program);
   if (found) return found;
   if (!onPath("apt-get")) throw labErrors.toolMissing(program, "there is no apt-get", remedy);
-  await aptGet(["install", "--yes", "--no-install-recommends"], packages, work);
+  await aptInstall(packages, work);
   const installed = onPath(program);
   if (!installed)
     throw labErrors.toolMissing(program, `${packages.join(", ")} did not bring it`, remedy);
   return installed;
+}
+
+/** Installs Debian packages. @throws LabError when they can't be */
+export async function aptInstall(packages: readonly string[], work: Work): Promise<void> {
+  await aptGet(["install", "--yes", "--no-install-recommends"], packages, work);
 }
 
 /** Downloads a Debian package into a folder, without installing it. */

@@ -32,6 +32,8 @@ export async function labDown(
     // Nomad's client before its containers: it would start a container again that ends.
     await stop(settings, "nomad", say);
     await stop(settings, "nomad-server", say);
+    await stopIfRunning(settings, "postgresql", say);
+    await stopIfRunning(settings, "versitygw", say);
     if (!findServer(settings, "dockerd")) await stopContainers(settings);
     await stop(settings, "registry", say);
     await stop(settings, "dockerd", say);
@@ -53,6 +55,15 @@ async function stop(
   say: (line: string) => void,
 ): Promise<void> {
   say(`${name}: ${await stopServer(settings, name)}`);
+}
+
+/** Of a server that not every lab has, nothing is said where it is not. */
+async function stopIfRunning(
+  settings: LabSettings,
+  name: ServerName,
+  say: (line: string) => void,
+): Promise<void> {
+  if (findServer(settings, name)) await stop(settings, name, say);
 }
 
 /** Stops the containers of this lab's allocations, where they are in a Docker that is not ours. */

@@ -31,6 +31,10 @@ export interface ServerCommand {
   readonly name: ServerName;
   /** The program and its arguments. */
   readonly command: readonly [string, ...string[]];
+  /** More environment variables. Default: none. */
+  readonly env?: Readonly<Record<string, string>>;
+  /** Whom it runs as. Default: who started it. */
+  readonly user?: { readonly uid: number; readonly gid: number };
   /** Says why it is not healthy yet; nothing when it is. */
   readonly unhealthy: () => Promise<string | undefined>;
   /** Seconds it may take to become healthy. */
@@ -122,7 +126,8 @@ async function startServer(settings: LabSettings, server: ServerCommand): Promis
       detached: true,
       stdio: ["ignore", log, log],
       cwd: settings.dir,
-      env: serverEnvironment(settings),
+      env: { ...serverEnvironment(settings), ...server.env },
+      ...server.user,
     });
     await once(child, "spawn");
     child.unref();

@@ -10,8 +10,19 @@ const DEFAULT_BASE_PORT = 24600;
 /** The highest of the ports is 80 above it. */
 const LAST_BASE_PORT = 65455;
 
-/** The servers of the lab, in the order in which they start; "nomad" is the client agent. */
-export type ServerName = "dockerd" | "registry" | "nomad-server" | "nomad" | "traefik" | "dnsmasq";
+/**
+ * The servers of the lab, in the order in which they start; "nomad" is the client agent. The last two
+ * are started by who wants to deploy to them.
+ */
+export type ServerName =
+  | "dockerd"
+  | "registry"
+  | "nomad-server"
+  | "nomad"
+  | "traefik"
+  | "dnsmasq"
+  | "postgresql"
+  | "versitygw";
 
 /** Where the embedded homelab lives. Two that differ in `dir` and `basePort` run side by side. */
 export interface LabSettings {
@@ -36,6 +47,8 @@ export interface LabSettings {
     readonly traefik: number;
     /** The DNS server's, UDP too. */
     readonly dns: number;
+    readonly postgresql: number;
+    readonly s3: number;
   };
   /** Sockets and other files that do not outlive a boot. Short: a socket's path has 107 bytes. */
   readonly runDir: string;
@@ -69,6 +82,8 @@ export interface LabSettings {
     /** It reads every .conf file in it; the playbook puts its own there. */
     readonly recordDir: string;
   };
+  /** Of the S3 server: each folder in it is a bucket. */
+  readonly s3: { readonly dataDir: string };
   readonly terraform: {
     /** Terraform's CLI config, written where its registry can't be reached. */
     readonly cliConfig: string;
@@ -103,7 +118,9 @@ export function labSettings(env: NodeJS.ProcessEnv = process.env): LabSettings {
       nomadClientHttp: basePort + 49,
       registry: basePort + 50,
       dns: basePort + 53,
+      postgresql: basePort + 54,
       mlflow: basePort + 55,
+      s3: basePort + 70,
       traefik: basePort + 80,
     },
     runDir,
@@ -131,6 +148,7 @@ export function labSettings(env: NodeJS.ProcessEnv = process.env): LabSettings {
       configFile: join(dir, "dnsmasq", "dnsmasq.conf"),
       recordDir: join(dir, "dnsmasq", "records"),
     },
+    s3: { dataDir: join(dir, "s3") },
     terraform: {
       cliConfig: join(dir, "terraform.rc"),
       mirrorDir: join(dir, "providers"),

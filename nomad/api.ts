@@ -97,18 +97,23 @@ export class NomadApi {
     return this.send("GET", path, query);
   }
 
+  /** What Nomad answers to a value. @throws UserError with Nomad's own words when it does not take it */
+  async post<T>(path: string, value: object): Promise<T> {
+    return JSON.parse((await this.send("POST", path, {}, JSON.stringify(value))) ?? "null");
+  }
+
   /** Puts a value there. @throws UserError with Nomad's own words when it does not take it */
   async put(path: string, value: object): Promise<void> {
     await this.send("PUT", path, {}, JSON.stringify(value));
   }
 
   /** Deletes what is there, if anything. @throws UserError with Nomad's own words when it does not */
-  async delete(path: string): Promise<void> {
-    await this.send("DELETE", path, {});
+  async delete(path: string, query: Record<string, string> = {}): Promise<void> {
+    await this.send("DELETE", path, query);
   }
 
   private async send(
-    method: "GET" | "PUT" | "DELETE",
+    method: "GET" | "PUT" | "POST" | "DELETE",
     path: string,
     query: Record<string, string>,
     sent?: string,

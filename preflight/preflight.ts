@@ -7,6 +7,7 @@ import { probeCaBundle, probeDocker } from "./docker.ts";
 import { probeNomad } from "./nomad.ts";
 import { probeRegistry } from "./registry.ts";
 import { probeSecrets } from "./secrets.ts";
+import { probeStorage } from "./storage.ts";
 
 /**
  * Asks everything a deploy will need whether it is there, side by side and before the long steps.
@@ -20,7 +21,7 @@ export async function preflight(config: HomelabConfig): Promise<void> {
   if (!command || !["deploy", "apply", "destroy", "diff", "plan"].includes(command)) return;
   const deploys = command === "deploy" || command === "apply";
   const probes = [probeNomad(config, deploys), probeDocker(config), probeRegistry(config)];
-  if (command !== "destroy") probes.push(probeSecrets(config));
+  if (command !== "destroy") probes.push(probeSecrets(config), probeStorage(config));
   if (deploys) probes.push(probeAnsible(config), probeCaBundle(config), probeDns(config));
   const problems = (await Promise.all(probes)).flat();
   if (problems.length > 0) throw new UserError(problems);

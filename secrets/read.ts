@@ -2,6 +2,7 @@ import { readFileSync } from "node:fs";
 import { UserError } from "../config/errors.ts";
 import { reason } from "../config/reason.ts";
 import type { SecretSource } from "../config/secret.ts";
+import type { SecretSources } from "./spec.ts";
 
 /** What Linux takes as one environment variable: MAX_ARG_STRLEN of execve(2). */
 const LONGEST = 100_000;
@@ -13,18 +14,27 @@ const LONGEST = 100_000;
  * @throws UserError with a line for each that is missing, empty or no text
  */
 export function readSecrets(
-  sources: Readonly<Record<string, SecretSource>>,
+  sources: SecretSources,
   env: NodeJS.ProcessEnv = process.env,
 ): Record<string, string> {
   const problems: string[] = [];
-  const entries = Object.entries(sources).map(([name, source]): [string, string] => {
+  const entries = Object.entries(sources).map(([name, { key, source }]): [string, string] => {
     const value = contentOf(source, env);
     const problem = typeof value === "string" ? problemOf(value) : value.problem;
-    if (problem) problems.push(`the secret ${name}: ${placeOf(source)} ${problem}`);
+    if (problem) problems.push(`${key}: ${placeOf(source)} ${problem}`);
     return [name, typeof value === "string" ? value : ""];
   });
   if (problems.length > 0) throw new UserError(problems);
   return Object.fromEntries(entries);
+}
+
+/** One secret, where it is there and is a text; what is wrong with it readSecrets tells. */
+export function readSecret(
+  source: SecretSource,
+  env: NodeJS.ProcessEnv = process.env,
+): string | undefined {
+  const value = contentOf(source, env);
+  return typeof value === "string" && !problemOf(value) ? value : undefined;
 }
 
 function placeOf(source: SecretSource): string {

@@ -6,8 +6,16 @@ export interface SecretsSpec {
   readonly nomad: NomadTarget;
   /** Name of the Nomad job. */
   readonly job: string;
-  /** Where each is found, by the environment variable of the server that it becomes. */
-  readonly sources: Readonly<Record<string, SecretSource>>;
+  /** Each by the environment variable of the server that it becomes. */
+  readonly sources: SecretSources;
+}
+
+export type SecretSources = Readonly<Record<string, NamedSource>>;
+
+/** Where a secret is found, and the config's key that says so, for messages. */
+export interface NamedSource {
+  readonly key: string;
+  readonly source: SecretSource;
 }
 
 /** Key in the job's meta of the generation of secrets that its task reads. */

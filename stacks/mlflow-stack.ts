@@ -5,6 +5,7 @@ import { App, LocalBackend, TerraformOutput, TerraformStack } from "cdktf";
 import type { Construct } from "constructs";
 import { clientUrl } from "../config/client-url.ts";
 import type { HomelabConfig } from "../config/schema.ts";
+import { driversOf, isShared } from "../config/storage.ts";
 import { dataOf, pathOnClient } from "../config/volume.ts";
 import { DeploymentCheck } from "../constructs/deployment-check.ts";
 import { DnsRecord } from "../constructs/dns-record.ts";
@@ -14,13 +15,17 @@ import { MlflowJob } from "../constructs/mlflow-job.ts";
 import { NomadVolumes } from "../constructs/nomad-volumes.ts";
 import { registryLogin } from "../constructs/registry-login.ts";
 import { ServerImage } from "../constructs/server-image.ts";
+import { StoreProbe } from "../constructs/store-probe.ts";
 import { TaskSecrets } from "../constructs/task-secrets.ts";
 import { NomadApi, type NomadTarget } from "../nomad/api.ts";
+import { writeKinds } from "../nomad/storage-meta.ts";
 import { nomadTarget } from "../nomad/target.ts";
 import { dnsRecordEntry } from "./dns-record-entry.ts";
 import { mlflowVersion } from "./mlflow-version.ts";
+import { mounts } from "./mounts.ts";
 import { secretsSpec } from "./secrets-spec.ts";
 import { serverEnvironment } from "./server-environment.ts";
+import { probeEnvironment } from "./storage-environment.ts";
 import { traefikProvider, traefikTags } from "./traefik-tags.ts";
 
 /** Name, in cdktf's output directory, of the file with what the image's build said. */
@@ -52,7 +57,6 @@ export class MlflowStack extends TerraformStack {
     this.addOverride("terraform.required_version", ">= 1.4");
     const target = nomadTarget(config);
     const url = clientUrl(config);
-    const { backendStore, artifacts } = config.volumes;
 
     const claim = new JobClaim(this, "job-claim", {
       root,
@@ -68,6 +72,7 @@ export class MlflowStack extends TerraformStack {
       version,
       context: join(root, "image"),
       baseImage: config.image.baseImage,
+      stores: driversOf(config.storage),
       uid: config.image.uid,
       gid: config.image.gid,
       caBundle: config.image.caBundle,
@@ -75,10 +80,34 @@ export class MlflowStack extends TerraformStack {
       dependsOn: [claim.resource],
     });
 
+    const driven = driversOf(config.storage).length > 0;
+    const probe = driven
+      ? new StoreProbe(this, "store-probe", {
+          root,
+          spec: {
+            secrets: secretsSpec(config),
+            job: {
+              region: target.region,
+              namespace: target.namespace,
+              datacenters: config.nomad.datacenters,
+              constraints: config.job.constraints,
+              env: probeEnvironment(config),
+              uid: config.image.uid,
+              gid: config.image.gid,
+              memory: config.resources.memory,
+            },
+            deadline: config.job.healthyDeadline,
+          },
+          image: image.reference,
+          generation: secretsGeneration,
+          dependsOn: [claim.resource],
+        })
+      : undefined;
+
     const volumes = new NomadVolumes(this, "nomad-volumes", {
       root,
       job: config.job.name,
-      volumes: [backendStore, artifacts].map((volume) => ({
+      volumes: mounts(config).map(({ volume }) => ({
         name: volume.name,
         mode: volume.mode,
         source:
@@ -91,7 +120,8 @@ export class MlflowStack extends TerraformStack {
       clients: config.clients,
       nomadClient: config.nomadClient,
       run: config.ansible.run,
-      dependsOn: [claim.resource],
+      // A server that changes its stores loses its volume here, and so only when they are fine.
+      dependsOn: [probe?.resource ?? claim.resource],
     });
 
     const secrets = new TaskSecrets(this, "task-secrets", {
@@ -111,10 +141,13 @@ export class MlflowStack extends TerraformStack {
       constraints: config.job.constraints,
       image: image.reference,
       staticPort: config.job.port,
-      volumes: [
-        { name: backendStore.name, destination: "/mnt/backend_store", data: dataOf(backendStore) },
-        { name: artifacts.name, destination: "/mnt/artifacts", data: dataOf(artifacts) },
-      ],
+      volumes: mounts(config).map(({ volume, destination }) => ({
+        name: volume.name,
+        destination,
+        data: dataOf(volume),
+      })),
+      storage: writeKinds({ backendStore: config.storage.backendStore.type }),
+      besideTheOld: isShared(config.storage) && config.job.port === undefined,
       service: {
         name: config.service.name,
         provider: config.service.provider,
@@ -130,7 +163,11 @@ export class MlflowStack extends TerraformStack {
       healthyDeadline: config.job.healthyDeadline,
       stopOnClientAfter: mayMove(config) ? STOP_ON_CLIENT_AFTER : undefined,
       owner: claim.owner,
-      dependsOn: [...(volumes.resource ? [volumes.resource] : []), ...secrets.written],
+      dependsOn: [
+        ...(volumes.resource ? [volumes.resource] : []),
+        ...secrets.written,
+        ...(probe ? [probe.resource] : []),
+      ],
     });
 
     const record = new DnsRecord(this, "dns-record", {
@@ -196,9 +233,8 @@ export class MlflowStack extends TerraformStack {
   }
 }
 
-/** Whether more than one client has the database. */
-function mayMove({ volumes, clients }: HomelabConfig): boolean {
-  return (
-    "nfs" in volumes.backendStore.source && "nfs" in volumes.artifacts.source && clients.length > 1
-  );
+/** Whether more than one client has a database that only one server may write to. */
+function mayMove(config: HomelabConfig): boolean {
+  if (isShared(config.storage) || config.clients.length < 2) return false;
+  return mounts(config).every(({ volume }) => "nfs" in volume.source);
 }

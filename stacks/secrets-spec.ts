@@ -1,12 +1,21 @@
 import type { HomelabConfig } from "../config/schema.ts";
 import { nomadTarget } from "../nomad/target.ts";
-import type { SecretsSpec } from "../secrets/spec.ts";
+import type { NamedSource, SecretsSpec } from "../secrets/spec.ts";
 
 /** The secrets that a config's server needs, by the environment variables they become. */
 export function secretsSpec(config: HomelabConfig): SecretsSpec {
+  const sources = Object.entries(config.server.secrets).map(
+    ([name, source]): [string, NamedSource] => [name, { key: `server.secrets.${name}`, source }],
+  );
+  const { backendStore } = config.storage;
+  if (backendStore.type === "postgresql")
+    sources.push([
+      "MLFLOW_BACKEND_STORE_URI",
+      { key: "storage.backendStore.uri", source: backendStore.uri },
+    ]);
   return {
     nomad: nomadTarget(config),
     job: config.job.name,
-    sources: config.server.secrets,
+    sources: Object.fromEntries(sources),
   };
 }

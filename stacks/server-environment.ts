@@ -1,5 +1,7 @@
 import type { HomelabConfig } from "../config/schema.ts";
+import { mounts } from "./mounts.ts";
 import { secretsSpec } from "./secrets-spec.ts";
+import { SECRETS_FILE, storageEnvironment } from "./storage-environment.ts";
 
 /**
  * The environment of the server's task. Hostname and url yield what MLflow compares the Host and
@@ -20,13 +22,14 @@ export function serverEnvironment(config: HomelabConfig, url: string): Record<st
     ...direct.map((host) => `http://${host}`),
     ...config.server.corsOrigins,
   ];
-  const { backendStore, artifacts } = config.volumes;
   return {
     ...config.server.env,
-    HOMELAB_VOLUMES: `/mnt/backend_store=${backendStore.name} /mnt/artifacts=${artifacts.name}`,
-    // The path that Nomad gives its task's secrets in a container, and the job's template its file.
+    ...storageEnvironment(config),
+    HOMELAB_VOLUMES: mounts(config)
+      .map(({ volume, destination }) => `${destination}=${volume.name}`)
+      .join(" "),
     ...(Object.keys(secretsSpec(config).sources).length > 0
-      ? { HOMELAB_SECRETS: "/secrets/server.json" }
+      ? { HOMELAB_SECRETS: SECRETS_FILE }
       : {}),
     HOMELAB_WORKERS: String(config.server.workers),
     MLFLOW_SERVER_ALLOWED_HOSTS: unique(hosts).join(","),

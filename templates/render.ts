@@ -10,6 +10,7 @@ const DIRECTORY = dirname(fileURLToPath(import.meta.url));
 /** The files in templates/, by their names without `.hbs`. */
 export type TemplateName =
   | "mlflow.nomad.hcl"
+  | "probe.nomad.hcl"
   | "playbook.yml"
   | "inventory.yml"
   | "volumes.hcl"

@@ -24,6 +24,16 @@ export function smallConfig(more: Partial<HomelabInput> = {}): HomelabInput {
   };
 }
 
+/** What makes smallConfig keep its runs in PostgreSQL. */
+export function postgresql(more: object = {}) {
+  return {
+    storage: {
+      backendStore: { type: "postgresql" as const, uri: { env: "DB_URI" }, ...more },
+    },
+    volumes: { artifacts: { source: { directory: "/srv/artifacts" } } },
+  };
+}
+
 /** Both volumes on NFS, with something changed for the artifacts. */
 export function nfsVolumes(changes: Record<string, string> = {}) {
   const nfs = { server: "nas.lan", export: "/tank/artifacts", ...changes };

@@ -65,7 +65,7 @@ describe("a config", () => {
     const config = checkConfig(base, "homelab.config.ts");
     expect(config.resources).toEqual({ cpu: 200, memory: 512 });
     expect(config.server.workers).toBe(2);
-    expect(config.volumes.backendStore.name).toBe("mlflow-backend-store");
+    expect(config.volumes.backendStore?.name).toBe("mlflow-backend-store");
   });
 
   it("is refused with all its problems at once, a line each, with file, key, value and what is allowed", () => {
@@ -371,7 +371,6 @@ describe("a config", () => {
     expect(problems({}).map((line) => line.split(": ")[1])).toEqual([
       "hostname",
       "registry",
-      "volumes",
       "clients",
     ]);
   });

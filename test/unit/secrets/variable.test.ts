@@ -42,8 +42,12 @@ afterEach(async () => {
 
 function spec() {
   const address = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  const sources = {
+    B_KEY: { key: "server.secrets.B_KEY", source: { env: "KEY" } },
+    A_KEY: { key: "server.secrets.A_KEY", source: { env: "OTHER" } },
+  };
   const nomad = { address, region: "global", namespace: "default" };
-  return { nomad, job: "mlflow", sources: { B_KEY: { env: "KEY" }, A_KEY: { env: "OTHER" } } };
+  return { nomad, job: "mlflow", sources };
 }
 
 /** What a deploy does, and the job that runs after it. */

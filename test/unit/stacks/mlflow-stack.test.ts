@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { HOSTILE, jobspec, resource, smallConfig, synth } from "../synth.ts";
+import { HOSTILE, jobspec, postgresql, resource, smallConfig, synth } from "../synth.ts";
 
 describe("the stack", () => {
   it("builds, pushes, prepares, registers and checks in this order", () => {
@@ -122,6 +122,32 @@ describe("the stack", () => {
     expect(variable.count).toBe(0);
     expect(variable.provisioner[0]["local-exec"].when).toBe("destroy");
     expect(JSON.stringify(resource(json, "nomad_job", "mlflow-job"))).not.toContain("secrets");
+  });
+
+  it("looks at a PostgreSQL before volumes and job are touched, and starts the new server beside the old", () => {
+    const json = synth(smallConfig(postgresql()));
+    const probe = Object.keys(json.resource.terraform_data).find((key) =>
+      key.startsWith("store-probe"),
+    );
+    for (const [type, name] of [
+      ["terraform_data", "nomad-volumes"],
+      ["nomad_job", "mlflow-job"],
+    ] as const)
+      expect(resource(json, type, name).depends_on).toContain(`terraform_data.${probe}`);
+    expect(resource(json, "docker_image", "server-image").build.build_args.STORES).toBe(
+      "postgresql",
+    );
+    const spec = jobspec(json);
+    expect(spec).toMatch(/canary +=\s1\n +auto_promote/);
+    expect(spec).toContain('HOMELAB_BACKEND_STORE = "postgresql"');
+    expect(spec).toContain('MLFLOW_SQLALCHEMYSTORE_POOL_SIZE = "4"');
+    expect(spec).not.toContain("DB_URI");
+    expect(spec).not.toContain("backend_store");
+  });
+
+  it("stops the old server first where both would have the same port", () => {
+    const spec = jobspec(synth(smallConfig({ ...postgresql(), job: { port: 5000 } })));
+    expect(spec).toMatch(/canary +=\s0\n/);
   });
 
   it("renders the seed's job with every option set", async () => {

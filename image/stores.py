@@ -1,0 +1,21 @@
+"""Look at the stores that are elsewhere, before the server opens them.
+
+At each start, from entrypoint.sh; and in a deploy, as a job of its own on a Nomad client before the
+server is touched (HOMELAB_PROBE).
+"""
+
+import os
+import sys
+
+import secret_env
+
+secret_env.load()
+probe = bool(os.environ.get("HOMELAB_PROBE"))
+found: list[str] = []
+if os.environ["HOMELAB_BACKEND_STORE"] == "postgresql":
+    import postgresql
+
+    found += postgresql.problems(probe)
+for problem in found:
+    print(f"{'error' if probe else 'entrypoint'}: {problem}", file=sys.stderr)
+sys.exit(1 if found else 0)

@@ -1,0 +1,36 @@
+import type { HomelabConfig } from "../config/schema.ts";
+import { NomadApi } from "../nomad/api.ts";
+import { OWNER_META } from "../nomad/owner.ts";
+import { readKinds, STORAGE_META } from "../nomad/storage-meta.ts";
+import { nomadTarget } from "../nomad/target.ts";
+import type { NomadJob } from "../nomad/types.ts";
+import { readSecret } from "../secrets/read.ts";
+import { databaseUriProblem } from "./database-uri.ts";
+
+/** Would the job lose sight of its data? Is the database's URI one? */
+export async function probeStorage(config: HomelabConfig): Promise<string[]> {
+  return [...probeUri(config), ...(await probeChange(config))];
+}
+
+function probeUri({ storage: { backendStore } }: HomelabConfig): string[] {
+  if (backendStore.type !== "postgresql") return [];
+  const uri = readSecret(backendStore.uri);
+  // What is missing is told with the other secrets.
+  const problem = uri && databaseUriProblem(uri);
+  return problem ? [`storage.backendStore.uri: ${problem}`] : [];
+}
+
+/** Of a Nomad that does not answer another probe tells. */
+async function probeChange(config: HomelabConfig): Promise<string[]> {
+  const name = config.job.name;
+  const job = await new NomadApi(nomadTarget(config))
+    .get<NomadJob>(`/job/${name}`)
+    .catch(() => undefined);
+  if (!job?.Meta?.[OWNER_META]) return [];
+  const { backendStore } = config.storage;
+  const { backendStore: found } = readKinds(job.Meta[STORAGE_META]);
+  if (found === backendStore.type || backendStore.replaces === found) return [];
+  return [
+    `storage.backendStore: the job "${name}" keeps its runs in ${found}, and would not see them with ${backendStore.type}, as nothing is moved; keep ${found}, or set storage.backendStore.replaces to "${found}" to begin with what is in ${backendStore.type}`,
+  ];
+}
