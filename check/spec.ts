@@ -12,6 +12,8 @@ export interface CheckSpec {
   readonly hostname: string;
   /** Ask the url as clients do, or the address Nomad gave the server. */
   readonly through: "url" | "allocation";
+  /** Whether artifacts pass through the server; it refuses them otherwise. */
+  readonly artifacts: "proxied" | "direct";
   /** Which of Traefik's providers was told to route the url; none where Traefik is not used. */
   readonly traefik?: "nomad" | "consulCatalog";
   /** The record that a DNS server was told to have; it is asked for, and the name leads there. */

@@ -3,6 +3,7 @@ import { UserError } from "../config/errors.ts";
 import { loadConfig, ROOT } from "../config/load.ts";
 import { reason } from "../config/reason.ts";
 import type { HomelabConfig } from "../config/schema.ts";
+import { artifactsPlace } from "../config/storage.ts";
 import { dataOf, type Volume } from "../config/volume.ts";
 import { NomadApi, NomadUnreachable } from "../nomad/api.ts";
 import { nomadTarget } from "../nomad/target.ts";
@@ -32,7 +33,7 @@ export async function status({ json = false }: StatusOptions): Promise<void> {
     image: { version, ...(await compare(config, version, job)) },
     volumes: {
       runs: backendStore ? placeOf(backendStore, config) : config.storage.backendStore.type,
-      ...(artifacts ? { artifacts: placeOf(artifacts, config) } : {}),
+      artifacts: artifacts ? placeOf(artifacts, config) : artifactsPlace(config.storage),
     },
   };
   console.log(json ? JSON.stringify(found, undefined, 2) : render(found).join("\n"));

@@ -27,10 +27,9 @@ export const client = z.strictObject({
   become: z.boolean().default(true).describe("Use sudo on the client; the roles need root there."),
 });
 
-/** At least one of them, and no two that are one machine. */
+/** No two that are one machine. */
 export const clients = z
   .array(client)
-  .min(1, { error: "at least one Nomad client" })
   .superRefine((clients, context) => {
     // DNS knows no upper case, and Ansible would set up one machine twice, side by side.
     const names = duplicates(clients.map((each) => each.name));
@@ -50,7 +49,8 @@ export const clients = z
         message: "another machine than that of a client above",
       });
   })
-  .describe("The Nomad clients that get the volumes.");
+  .default([])
+  .describe("The Nomad clients that get the volumes. None where there are no volumes.");
 
 /** Where a text stands again, upper or lower case being the same. */
 function duplicates(texts: string[]): number[] {

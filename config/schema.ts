@@ -34,7 +34,7 @@ const IMAGE =
 
 /** What the deploy sets, and what its checks rest on: the volumes' sentinels, the memory model. */
 const RESERVED =
-  /^(HOMELAB_.*|MLFLOW_SERVER_(ALLOWED_HOSTS|CORS_ALLOWED_ORIGINS)|MLFLOW_(BACKEND|REGISTRY)_STORE_URI|PATH|LD_.*)$/;
+  /^(HOMELAB_.*|MLFLOW_SERVER_(ALLOWED_HOSTS|CORS_ALLOWED_ORIGINS)|MLFLOW_(BACKEND|REGISTRY)_STORE_URI|MLFLOW_(ARTIFACTS_DESTINATION|DEFAULT_ARTIFACT_ROOT|ARTIFACTS_ONLY)|PATH|LD_.*)$/;
 
 /** By the names of environment variables. */
 const byVariable = <T extends z.ZodType>(value: T) =>
@@ -221,6 +221,11 @@ export const homelabSchema = z
         priority: wholeNumber("", 1, 100)
           .default(50)
           .describe("Priority of the job; higher goes first."),
+        count: wholeNumber("", 1, 32)
+          .default(1)
+          .describe(
+            "Servers at a time, spread over the clients. More than 1 only with stores that they can share.",
+          ),
         port: port()
           .optional()
           .describe("Fixed port on the Nomad client. Default: Nomad picks one; Traefik finds it."),
@@ -301,7 +306,7 @@ export const homelabSchema = z
         message: "a variable that is not in server.secrets as well",
       });
   }, toldWith("server"))
-  .superRefine(checkStorage, toldWith("storage", "volumes", "clients", "server"))
+  .superRefine(checkStorage, toldWith("storage", "volumes", "clients", "server", "job"))
   .superRefine(checkPlaces, toldWith("volumes", "clients"))
   .superRefine(
     ({ hostname, url, traefik, dns }, context) => {

@@ -1,6 +1,6 @@
 /** Where runs and artifacts are kept: what can't work is refused here, with the reason. */
 import { z } from "zod";
-import { wholeNumber } from "./fields.ts";
+import { absolutePath, httpUrl, wholeNumber } from "./fields.ts";
 import { secret } from "./secret.ts";
 
 /**
@@ -31,13 +31,80 @@ const postgresql = z.strictObject({
   connections: wholeNumber("connections, ", 4, 10_000)
     .default(40)
     .describe(
-      "Connections that all workers of all servers may hold at most; their pools are computed from it. During an update there is one server more.",
+      "Connections that all workers of all servers may hold at most; their pools are computed from it. During an update there are twice as many servers.",
     ),
   replaces: z
     .literal("sqlite")
     .optional()
     .describe(
       "Needed where the job runs with that backend store: its runs are not moved, so new ones begin here.",
+    ),
+});
+
+const volume = z.strictObject({
+  type: z.literal("volume").describe("Files on volumes.artifacts, which pass through the server."),
+  replaces: z
+    .string()
+    .optional()
+    .describe(
+      "Needed where the job keeps its artifacts elsewhere: what the deploy says. Nothing is moved.",
+    ),
+});
+
+const s3 = z.strictObject({
+  type: z.literal("s3").describe("A bucket of an S3 server, yours or Amazon's: bucket."),
+  bucket: z
+    .string()
+    .regex(/^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$/, {
+      error: "a bucket: 3 to 63 lower-case letters, digits, dots and hyphens",
+    })
+    .describe("Name of the bucket, which is there already."),
+  prefix: z
+    .string()
+    .regex(/^[\w.-]+(\/[\w.-]+)*$/, {
+      error: "a path of letters, digits and . _ -, such as mlflow/artifacts",
+    })
+    .default("artifacts")
+    .describe("What the names of all artifacts in it begin with."),
+  endpoint: httpUrl()
+    .optional()
+    .describe("URL of the S3 server, as the Nomad clients reach it. Default: Amazon's."),
+  region: z
+    .string()
+    .regex(/^[a-z0-9-]+$/, { error: "a region, such as eu-central-1" })
+    .default("us-east-1")
+    .describe("Region of the bucket."),
+  pathStyle: z
+    .boolean()
+    .optional()
+    .describe(
+      "Name the bucket in the path of a URL, not in its host. Default: true with an endpoint.",
+    ),
+  credentials: z
+    .strictObject({
+      accessKeyId: secret().describe("Access key."),
+      secretAccessKey: secret().describe("Secret key."),
+    })
+    .optional()
+    .describe(
+      "Credentials of the server. Default: what Amazon's SDK finds, such as the machine's role.",
+    ),
+  caBundle: absolutePath()
+    .optional()
+    .describe(
+      "PEM file, where the deploy runs, of the authority of the endpoint's certificate. It is no secret: it becomes part of the job.",
+    ),
+  access: z
+    .enum(["proxied", "direct"])
+    .default("proxied")
+    .describe(
+      '"proxied": clients send artifacts to MLflow. "direct": clients speak S3 with the bucket, and need an endpoint and credentials of their own.',
+    ),
+  replaces: z
+    .string()
+    .optional()
+    .describe(
+      "Needed where the job keeps its artifacts elsewhere: what the deploy says. Nothing is moved.",
     ),
 });
 
@@ -48,17 +115,28 @@ export const storage = z
       .discriminatedUnion("type", [sqlite, postgresql], { error: '"sqlite" or "postgresql"' })
       .default({ type: "sqlite" })
       .describe("Where experiments, runs and registered models are kept."),
+    artifacts: z
+      .discriminatedUnion("type", [volume, s3], { error: '"volume" or "s3"' })
+      .default({ type: "volume" })
+      .describe("Where models, plots and files are kept."),
   })
   .prefault({})
   .describe("Where runs and artifacts are kept; docs/modes.md tells when to choose which.");
 
 export type Storage = z.output<typeof storage>;
 
+/** Artifacts in a bucket, of a checked config. */
+export type S3Artifacts = z.output<typeof s3>;
+
 interface Stored {
   readonly storage: Storage;
-  readonly volumes: { readonly backendStore?: unknown; readonly artifacts?: unknown };
+  readonly volumes: {
+    readonly backendStore?: unknown;
+    readonly artifacts?: { readonly source: object };
+  };
   readonly clients: readonly unknown[];
   readonly server: { readonly workers: number };
+  readonly job: { readonly count: number; readonly port?: number };
 }
 
 type Issue = z.core.$ZodRawIssue<
@@ -67,45 +145,78 @@ type Issue = z.core.$ZodRawIssue<
 type Context = { addIssue(issue: Issue): void };
 
 /** Each store has what it needs, and nothing is there that none would use. */
-export function checkStorage({ storage, volumes, clients, server }: Stored, context: Context) {
+export function checkStorage(
+  { storage, volumes, clients, server, job }: Stored,
+  context: Context,
+): void {
   const refuse = (path: string[], input: unknown, message: string) =>
     context.addIssue({ code: "custom", path, input, message });
   const missing = (path: string[]) =>
     context.addIssue({ code: "invalid_type", path, input: undefined, expected: "object" });
-  const { backendStore } = storage;
-  if (backendStore.type === "sqlite" && !volumes.backendStore) missing(["volumes", "backendStore"]);
-  if (backendStore.type !== "sqlite" && volumes.backendStore)
-    refuse(
-      ["volumes", "backendStore"],
-      volumes.backendStore,
-      `no such volume, as storage.backendStore is ${backendStore.type}: nothing would be kept on it`,
-    );
-  if (!volumes.artifacts) missing(["volumes", "artifacts"]);
-  if (clients.length === 0) refuse(["clients"], clients, "at least one Nomad client for volumes");
+  const { backendStore, artifacts } = storage;
+  const needed = {
+    backendStore: backendStore.type === "sqlite",
+    artifacts: artifacts.type === "volume",
+  };
+  for (const key of ["backendStore", "artifacts"] as const) {
+    if (needed[key] && !volumes[key]) missing(["volumes", key]);
+    if (!needed[key] && volumes[key])
+      refuse(
+        ["volumes", key],
+        volumes[key],
+        `no such volume, as storage.${key} is ${storage[key].type}: nothing would be kept on it`,
+      );
+  }
+  if (clients.length === 0 && (needed.backendStore || needed.artifacts))
+    refuse(["clients"], clients, "at least one Nomad client, for the volumes");
   if (backendStore.type === "postgresql") {
-    const least = pools(server.workers) * SMALLEST_POOL;
-    if (backendStore.connections < least)
+    const all = pools(server.workers, job.count);
+    if (backendStore.connections < all * SMALLEST_POOL)
       refuse(
         ["storage", "backendStore", "connections"],
         backendStore.connections,
-        `at least ${least}, for ${SMALLEST_POOL} in each of ${pools(server.workers)} pools; raise it or lower server.workers`,
+        `at least ${all * SMALLEST_POOL}, for ${SMALLEST_POOL} in each of ${all} pools; raise it, or lower server.workers or job.count`,
       );
   }
+  if (job.count === 1) return;
+  const tooMany = (why: string) => refuse(["job", "count"], job.count, `1, as ${why}`);
+  if (backendStore.type === "sqlite")
+    tooMany(
+      "two servers that write to one SQLite database would damage it; storage.backendStore can be postgresql",
+    );
+  if (volumes.artifacts && !("nfs" in volumes.artifacts.source))
+    tooMany(
+      "the artifacts are in a directory of one client, where servers on others don't see them; storage.artifacts can be s3, or the volume an nfs export",
+    );
+  if (job.port !== undefined)
+    tooMany(
+      "job.port is set, which one server of a client can have; leave it out, and Traefik finds all of them",
+    );
 }
 
-/** Connection pools of all servers while an update runs, when there is one server more. */
-function pools(workers: number): number {
-  return workers * 2 * POOLS_OF_WORKER;
+/** Connection pools of all servers while an update runs, when there are twice as many. */
+function pools(workers: number, count: number): number {
+  return workers * 2 * count * POOLS_OF_WORKER;
 }
 
 /** Connections that stay open in each pool; one more is opened and closed as needed. */
-export function poolSize(connections: number, workers: number): number {
-  return Math.floor(connections / pools(workers)) - 1;
+export function poolSize(connections: number, workers: number, count: number): number {
+  return Math.floor(connections / pools(workers, count)) - 1;
 }
 
 /** Stores that need a driver in the image, by the names of their lock files. */
-export function driversOf({ backendStore }: Storage): string[] {
-  return backendStore.type === "postgresql" ? ["postgresql"] : [];
+export function driversOf({ backendStore, artifacts }: Storage): string[] {
+  return [
+    ...(backendStore.type === "postgresql" ? ["postgresql"] : []),
+    ...(artifacts.type === "s3" ? ["s3"] : []),
+  ];
+}
+
+/** Where the artifacts are, as one word: another one is another place. */
+export function artifactsPlace({ artifacts }: Storage): string {
+  if (artifacts.type === "volume") return "volume";
+  const { endpoint, bucket, prefix } = artifacts;
+  return `${endpoint ?? "s3:/"}/${bucket}/${prefix}`;
 }
 
 /** Whether two servers may run on the same data at a time. */

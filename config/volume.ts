@@ -106,7 +106,7 @@ export const volumes = z
     ).optional(),
     artifacts: volume(
       "mlflow-artifacts",
-      "The artifacts: models, plots, files. Required.",
+      "The artifacts: models, plots, files. Required with storage.artifacts on it, and only then.",
     ).optional(),
   })
   .superRefine(({ backendStore, artifacts }, context) => {

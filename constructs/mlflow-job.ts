@@ -31,7 +31,11 @@ export interface MlflowJobProps {
   readonly volumes: readonly JobVolume[];
   /** The kinds of the server's stores, for the job's meta. */
   readonly storage: string;
-  /** Whether a new server is started while the old one still serves, and takes its place when healthy. */
+  /** Servers at a time. */
+  readonly count: number;
+  /** Files that the server finds in its task's directory. */
+  readonly files: readonly JobFile[];
+  /** Whether new servers are started while the old ones still serve, and take their place when healthy. */
   readonly besideTheOld: boolean;
   readonly service: JobService;
   /** Environment of the server. */
@@ -80,10 +84,20 @@ export interface JobVolume {
   readonly data: string;
 }
 
+/** A file that is part of the job. */
+export interface JobFile {
+  /** Path in the task's directory, such as "local/ca.pem". */
+  readonly destination: string;
+  /** Without {{, which Nomad would read as a template's. */
+  readonly content: string;
+}
+
 export interface JobService {
   readonly name: string;
   readonly provider: "nomad" | "consul";
   readonly tags: readonly string[];
+  /** In place of the tags as long as a new server is not promoted. */
+  readonly canaryTags: readonly string[];
 }
 
 /** These stand for Terraform references while the jobspec is rendered, which must not be quoted. */
@@ -101,6 +115,7 @@ export class MlflowJob extends Construct {
       ...props,
       image: IMAGE,
       owner: { key: OWNER_META, value: OWNER },
+      spread: props.count > 1,
       storage: { key: STORAGE_META, value: props.storage },
       secrets: props.secrets
         ? {

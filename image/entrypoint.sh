@@ -7,6 +7,8 @@
 #                  point of a volume that is not mounted is never written to.
 # HOMELAB_BACKEND_STORE  sqlite, or postgresql with the URI in MLFLOW_BACKEND_STORE_URI: not an
 #                  argument, which each process of the machine could read.
+# HOMELAB_ARTIFACTS  a directory, or s3://BUCKET/PREFIX
+# HOMELAB_ARTIFACTS_ACCESS  proxied: they pass through the server; direct: clients reach them alone.
 # HOMELAB_SECRETS  file with the server's secrets: a JSON object of environment variables; none by
 #                  default.
 set -eu
@@ -45,9 +47,13 @@ else
   /opt/mlflow/bin/python /opt/server/stores.py
 fi
 
+if [ "$HOMELAB_ARTIFACTS_ACCESS" = direct ]; then
+  set -- --no-serve-artifacts --default-artifact-root "$HOMELAB_ARTIFACTS" "$@"
+else
+  set -- --serve-artifacts --artifacts-destination "$HOMELAB_ARTIFACTS" "$@"
+fi
+
 exec /opt/mlflow/bin/python /opt/server/serve.py \
-  --serve-artifacts \
-  --artifacts-destination /mnt/artifacts \
   --host 0.0.0.0 \
   --port 5000 \
   --workers "$HOMELAB_WORKERS" \

@@ -52,6 +52,9 @@ def when_ready(server):
     else:
         import psycopg2
         import sqlalchemy.dialects.postgresql.psycopg2  # noqa: F401
+    if os.environ["HOMELAB_ARTIFACTS"].startswith("s3://"):
+        import boto3  # noqa: F401
+        import mlflow.store.artifact.s3_artifact_repo  # noqa: F401
     sqlalchemy.orm.configure_mappers()
     server.app.callable = shorter_way.shorten(server.app.wsgi(), server.log)
 

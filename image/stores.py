@@ -16,6 +16,11 @@ if os.environ["HOMELAB_BACKEND_STORE"] == "postgresql":
     import postgresql
 
     found += postgresql.problems(probe)
+# Without S3 a server still serves runs, so none is kept from starting.
+if probe and os.environ.get("HOMELAB_ARTIFACTS", "").startswith("s3://"):
+    import s3
+
+    found += s3.problems()
 for problem in found:
     print(f"{'error' if probe else 'entrypoint'}: {problem}", file=sys.stderr)
 sys.exit(1 if found else 0)

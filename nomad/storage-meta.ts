@@ -8,17 +8,25 @@ export const STORAGE_META = "homelab_mlflow_storage";
 export interface StorageKinds {
   /** Such as "sqlite". */
   readonly backendStore: string;
+  /** "volume", or the URL of a bucket and prefix. */
+  readonly artifacts: string;
 }
 
 /** As it stands in the meta. */
-export function writeKinds({ backendStore }: StorageKinds): string {
-  return `backendStore=${backendStore}`;
+export function writeKinds({ backendStore, artifacts }: StorageKinds): string {
+  return `backendStore=${backendStore} artifacts=${artifacts}`;
 }
 
 /** From the meta of a job that was deployed from here. */
 export function readKinds(text: string | undefined): StorageKinds {
   const kinds = new Map(
-    (text ?? "").split(" ").map((each) => each.split("=", 2) as [string, string]),
+    (text ?? "").split(" ").map((each): [string, string] => {
+      const at = each.indexOf("=");
+      return [each.slice(0, at), each.slice(at + 1)];
+    }),
   );
-  return { backendStore: kinds.get("backendStore") ?? "sqlite" };
+  return {
+    backendStore: kinds.get("backendStore") ?? "sqlite",
+    artifacts: kinds.get("artifacts") ?? "volume",
+  };
 }

@@ -9,7 +9,7 @@ type Client = HomelabConfig["clients"][number];
 
 /** Is Ansible installed, and does each Nomad client let us in, as root where asked for? */
 export async function probeAnsible({ ansible, clients }: HomelabConfig): Promise<string[]> {
-  if (!ansible.run) return [];
+  if (!ansible.run || clients.length === 0) return [];
   const found = await Promise.all(
     clients.map((client, index) =>
       probeMachine(client, `client ${client.name}`, `clients[${index}]`),

@@ -1,4 +1,5 @@
 import type { HomelabConfig } from "../config/schema.ts";
+import { artifactsPlace } from "../config/storage.ts";
 import { NomadApi } from "../nomad/api.ts";
 import { OWNER_META } from "../nomad/owner.ts";
 import { readKinds, STORAGE_META } from "../nomad/storage-meta.ts";
@@ -27,10 +28,16 @@ async function probeChange(config: HomelabConfig): Promise<string[]> {
     .get<NomadJob>(`/job/${name}`)
     .catch(() => undefined);
   if (!job?.Meta?.[OWNER_META]) return [];
-  const { backendStore } = config.storage;
-  const { backendStore: found } = readKinds(job.Meta[STORAGE_META]);
-  if (found === backendStore.type || backendStore.replaces === found) return [];
+  const found = readKinds(job.Meta[STORAGE_META]);
+  const { backendStore, artifacts } = config.storage;
+  const told = (key: keyof typeof found, what: string, wanted: string, replaces?: string) =>
+    found[key] === wanted || replaces === found[key]
+      ? []
+      : [
+          `storage.${key}: the job "${name}" keeps its ${what} in ${found[key]}, and would not see them with ${wanted}, as nothing is moved; keep ${found[key]}, or set storage.${key}.replaces to "${found[key]}" to begin with what is in ${wanted}`,
+        ];
   return [
-    `storage.backendStore: the job "${name}" keeps its runs in ${found}, and would not see them with ${backendStore.type}, as nothing is moved; keep ${found}, or set storage.backendStore.replaces to "${found}" to begin with what is in ${backendStore.type}`,
+    ...told("backendStore", "runs", backendStore.type, backendStore.replaces),
+    ...told("artifacts", "artifacts", artifactsPlace(config.storage), artifacts.replaces),
   ];
 }

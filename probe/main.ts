@@ -38,7 +38,8 @@ async function parsed(nomad: NomadApi, spec: ProbeSpec, name: string): Promise<o
   const path = variablePath(name);
   const running = await nomad.get<NomadJob>(`/job/${spec.secrets.job}`);
   const storage = running?.Meta?.[STORAGE_META];
-  const inPlace = readKinds(storage).backendStore === spec.job.env.HOMELAB_BACKEND_STORE;
+  const wanted = spec.job.env.HOMELAB_BACKEND_STORE ?? "sqlite";
+  const inPlace = readKinds(storage).backendStore === wanted;
   const JobHCL = render("probe.nomad.hcl", {
     ...spec.job,
     name,

@@ -21,6 +21,8 @@ export interface ProbeJob {
   }[];
   /** Environment of the server, as far as it tells of the stores. */
   readonly env: Readonly<Record<string, string>>;
+  /** Files that the server finds in its task's directory. */
+  readonly files: readonly { readonly destination: string; readonly content: string }[];
   /** Numeric user and group id of the server. */
   readonly uid: number;
   readonly gid: number;

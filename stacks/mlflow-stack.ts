@@ -5,7 +5,7 @@ import { App, LocalBackend, TerraformOutput, TerraformStack } from "cdktf";
 import type { Construct } from "constructs";
 import { clientUrl } from "../config/client-url.ts";
 import type { HomelabConfig } from "../config/schema.ts";
-import { driversOf, isShared } from "../config/storage.ts";
+import { artifactsPlace, driversOf, isShared } from "../config/storage.ts";
 import { dataOf, pathOnClient } from "../config/volume.ts";
 import { DeploymentCheck } from "../constructs/deployment-check.ts";
 import { DnsRecord } from "../constructs/dns-record.ts";
@@ -26,7 +26,8 @@ import { mounts } from "./mounts.ts";
 import { secretsSpec } from "./secrets-spec.ts";
 import { serverEnvironment } from "./server-environment.ts";
 import { probeEnvironment } from "./storage-environment.ts";
-import { traefikProvider, traefikTags } from "./traefik-tags.ts";
+import { taskFiles } from "./task-files.ts";
+import { canaryTags, traefikProvider, traefikTags } from "./traefik-tags.ts";
 
 /** Name, in cdktf's output directory, of the file with what the image's build said. */
 export const BUILD_LOG = "image-build.log";
@@ -92,6 +93,7 @@ export class MlflowStack extends TerraformStack {
               datacenters: config.nomad.datacenters,
               constraints: config.job.constraints,
               env: probeEnvironment(config),
+              files: taskFiles(config),
               uid: config.image.uid,
               gid: config.image.gid,
               memory: config.resources.memory,
@@ -104,25 +106,29 @@ export class MlflowStack extends TerraformStack {
         })
       : undefined;
 
-    const volumes = new NomadVolumes(this, "nomad-volumes", {
-      root,
-      job: config.job.name,
-      volumes: mounts(config).map(({ volume }) => ({
-        name: volume.name,
-        mode: volume.mode,
-        source:
-          "nfs" in volume.source
-            ? { nfs: { ...volume.source.nfs, mountPoint: pathOnClient(volume) } }
-            : volume.source,
-      })),
-      uid: config.image.uid,
-      gid: config.image.gid,
-      clients: config.clients,
-      nomadClient: config.nomadClient,
-      run: config.ansible.run,
-      // A server that changes its stores loses its volume here, and so only when they are fine.
-      dependsOn: [probe?.resource ?? claim.resource],
-    });
+    // Clients without volumes are prepared too: what they had for the job is taken off them.
+    const volumes =
+      config.clients.length > 0
+        ? new NomadVolumes(this, "nomad-volumes", {
+            root,
+            job: config.job.name,
+            volumes: mounts(config).map(({ volume }) => ({
+              name: volume.name,
+              mode: volume.mode,
+              source:
+                "nfs" in volume.source
+                  ? { nfs: { ...volume.source.nfs, mountPoint: pathOnClient(volume) } }
+                  : volume.source,
+            })),
+            uid: config.image.uid,
+            gid: config.image.gid,
+            clients: config.clients,
+            nomadClient: config.nomadClient,
+            run: config.ansible.run,
+            // A server that changes its stores loses its volume here, and so only when they are fine.
+            dependsOn: [probe?.resource ?? claim.resource],
+          })
+        : undefined;
 
     const secrets = new TaskSecrets(this, "task-secrets", {
       root,
@@ -146,12 +152,18 @@ export class MlflowStack extends TerraformStack {
         destination,
         data: dataOf(volume),
       })),
-      storage: writeKinds({ backendStore: config.storage.backendStore.type }),
+      storage: writeKinds({
+        backendStore: config.storage.backendStore.type,
+        artifacts: artifactsPlace(config.storage),
+      }),
+      count: config.job.count,
+      files: taskFiles(config),
       besideTheOld: isShared(config.storage) && config.job.port === undefined,
       service: {
         name: config.service.name,
         provider: config.service.provider,
         tags: [...traefikTags(config, url), ...config.service.tags],
+        canaryTags: canaryTags(config),
       },
       env: serverEnvironment(config, url),
       secrets: secrets.ofTask,
@@ -164,7 +176,7 @@ export class MlflowStack extends TerraformStack {
       stopOnClientAfter: mayMove(config) ? STOP_ON_CLIENT_AFTER : undefined,
       owner: claim.owner,
       dependsOn: [
-        ...(volumes.resource ? [volumes.resource] : []),
+        ...(volumes?.resource ? [volumes.resource] : []),
         ...secrets.written,
         ...(probe ? [probe.resource] : []),
       ],
@@ -184,6 +196,7 @@ export class MlflowStack extends TerraformStack {
         hostname: config.hostname,
         url,
         through: config.check.through,
+        artifacts: accessOf(config),
         traefik: traefikProvider(config),
         dns: record.spec && {
           server: record.spec.server,
@@ -203,7 +216,8 @@ export class MlflowStack extends TerraformStack {
     this.output("tracking_uri", url);
     this.output("image", image.reference);
     this.output("version", mlflowVersion(root));
-    if (!volumes.resource) this.output("playbook_command", escapeTerraform(volumes.command));
+    if (volumes && !volumes.resource)
+      this.output("playbook_command", escapeTerraform(volumes.command));
     this.output("nomad_job_url", `${address}/ui/jobs/${config.job.name}@${target.namespace}`);
   }
 
@@ -237,4 +251,9 @@ export class MlflowStack extends TerraformStack {
 function mayMove(config: HomelabConfig): boolean {
   if (isShared(config.storage) || config.clients.length < 2) return false;
   return mounts(config).every(({ volume }) => "nfs" in volume.source);
+}
+
+/** How clients reach the artifacts. */
+function accessOf({ storage: { artifacts } }: HomelabConfig): "proxied" | "direct" {
+  return artifacts.type === "s3" ? artifacts.access : "proxied";
 }

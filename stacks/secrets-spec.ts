@@ -13,6 +13,16 @@ export function secretsSpec(config: HomelabConfig): SecretsSpec {
       "MLFLOW_BACKEND_STORE_URI",
       { key: "storage.backendStore.uri", source: backendStore.uri },
     ]);
+  const { artifacts } = config.storage;
+  if (artifacts.type === "s3" && artifacts.credentials)
+    for (const [name, key] of [
+      ["AWS_ACCESS_KEY_ID", "accessKeyId"],
+      ["AWS_SECRET_ACCESS_KEY", "secretAccessKey"],
+    ] as const)
+      sources.push([
+        name,
+        { key: `storage.artifacts.credentials.${key}`, source: artifacts.credentials[key] },
+      ]);
   return {
     nomad: nomadTarget(config),
     job: config.job.name,

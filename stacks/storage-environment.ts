@@ -1,18 +1,44 @@
 import type { HomelabConfig } from "../config/schema.ts";
-import { poolSize } from "../config/storage.ts";
+import { poolSize, type S3Artifacts } from "../config/storage.ts";
 
 /** Where Nomad's template puts the task's secrets, as a container sees it. */
 export const SECRETS_FILE = "/secrets/server.json";
 
+/** Where Nomad's template puts the certificates of the S3 endpoint's authority: in the task, and in the container. */
+export const S3_CA_FILE = { destination: "local/s3-ca.pem", path: "/local/s3-ca.pem" };
+
 /** The variables by which the image knows its stores; none for SQLite and volumes, its default. */
-export function storageEnvironment({ storage, server }: HomelabConfig): Record<string, string> {
-  const { backendStore } = storage;
-  if (backendStore.type !== "postgresql") return {};
+export function storageEnvironment({
+  storage,
+  server,
+  job,
+}: HomelabConfig): Record<string, string> {
+  const { backendStore, artifacts } = storage;
   return {
-    HOMELAB_BACKEND_STORE: "postgresql",
-    MLFLOW_SQLALCHEMYSTORE_POOL_SIZE: String(poolSize(backendStore.connections, server.workers)),
-    // MLflow reads 0 as its default, ten.
-    MLFLOW_SQLALCHEMYSTORE_MAX_OVERFLOW: "1",
+    ...(backendStore.type === "postgresql" ? postgresql(backendStore.connections) : {}),
+    ...(artifacts.type === "s3" ? s3(artifacts) : {}),
+  };
+
+  function postgresql(connections: number) {
+    return {
+      HOMELAB_BACKEND_STORE: "postgresql",
+      MLFLOW_SQLALCHEMYSTORE_POOL_SIZE: String(poolSize(connections, server.workers, job.count)),
+      // MLflow reads 0 as its default, ten.
+      MLFLOW_SQLALCHEMYSTORE_MAX_OVERFLOW: "1",
+    };
+  }
+}
+
+function s3(artifacts: S3Artifacts): Record<string, string> {
+  const { bucket, prefix, endpoint, region, caBundle, access } = artifacts;
+  const { pathStyle = endpoint !== undefined } = artifacts;
+  return {
+    HOMELAB_ARTIFACTS: `s3://${bucket}/${prefix}`,
+    HOMELAB_ARTIFACTS_ACCESS: access,
+    AWS_DEFAULT_REGION: region,
+    MLFLOW_BOTO_CLIENT_ADDRESSING_STYLE: pathStyle ? "path" : "virtual",
+    ...(endpoint ? { MLFLOW_S3_ENDPOINT_URL: endpoint } : {}),
+    ...(caBundle ? { AWS_CA_BUNDLE: S3_CA_FILE.path } : {}),
   };
 }
 

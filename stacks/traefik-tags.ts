@@ -6,10 +6,14 @@ import type { HomelabConfig } from "../config/schema.ts";
  *
  * @param url where clients reach MLflow
  */
-export function traefikTags({ traefik, service, hostname }: HomelabConfig, url: string): string[] {
+export function traefikTags(
+  { traefik, service, hostname, job }: HomelabConfig,
+  url: string,
+): string[] {
   if (!traefik.enable) return [];
   const { entryPoints, tls, certResolver, ipAllowList, basicAuth } = traefik;
   const router = `traefik.http.routers.${service.name}`;
+  const health = `traefik.http.services.${service.name}.loadbalancer.healthcheck`;
   const allow = `${service.name}-allow`;
   const auth = `${service.name}-auth`;
   const middleware = (name: string) => `traefik.http.middlewares.${name}`;
@@ -29,6 +33,10 @@ export function traefikTags({ traefik, service, hostname }: HomelabConfig, url: 
     ...(ipAllowList.length > 0
       ? [`${middleware(allow)}.ipallowlist.sourcerange=${ipAllowList.join(",")}`]
       : []),
+    // Of several, one that has just started, or hangs, gets no requests meanwhile.
+    ...(job.count > 1
+      ? [`${health}.path=/health`, `${health}.interval=2s`, `${health}.timeout=5s`]
+      : []),
     ...(basicAuth
       ? [
           `${middleware(auth)}.basicauth.usersfile=${basicAuth.usersFile}`,
@@ -36,6 +44,19 @@ export function traefikTags({ traefik, service, hostname }: HomelabConfig, url: 
           `${middleware(auth)}.basicauth.removeheader=true`,
         ]
       : []),
+  ];
+}
+
+/**
+ * The tags of a new server beside the old. Not traefik.enable=false: Traefik reads that from the tags of
+ * all servers of the service together, and forgets the old ones as well. A Traefik that exposes what
+ * has no traefik.enable gets a router and a service of another name.
+ */
+export function canaryTags({ service }: HomelabConfig): string[] {
+  const canary = `${service.name}-canary`;
+  return [
+    `traefik.http.routers.${canary}.rule=Host(\`${canary}.invalid\`)`,
+    `traefik.http.services.${canary}.loadbalancer.passhostheader=true`,
   ];
 }
 

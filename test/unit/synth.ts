@@ -34,6 +34,19 @@ export function postgresql(more: object = {}) {
   };
 }
 
+/** What makes smallConfig keep its runs in PostgreSQL and its artifacts in S3. */
+export function shared(more: object = {}) {
+  const credentials = { accessKeyId: { env: "S3_KEY" }, secretAccessKey: { env: "S3_SECRET" } };
+  const bucket = { endpoint: "http://nas.lan:7070", bucket: "mlflow", credentials };
+  return {
+    storage: {
+      ...postgresql().storage,
+      artifacts: { type: "s3" as const, ...bucket, ...more },
+    },
+    volumes: {},
+  };
+}
+
 /** Both volumes on NFS, with something changed for the artifacts. */
 export function nfsVolumes(changes: Record<string, string> = {}) {
   const nfs = { server: "nas.lan", export: "/tank/artifacts", ...changes };

@@ -31,6 +31,7 @@ function spec(port: number, more: Partial<CheckSpec> = {}): CheckSpec {
     hostname: "mlflow.lan",
     url: `http://mlflow.lan:${port}`,
     through: "url",
+    artifacts: "proxied",
     traefik: "nomad",
     mlflowVersion: "3.17.2",
     deadline: 60,

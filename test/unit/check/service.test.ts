@@ -58,6 +58,7 @@ const spec: CheckSpec = {
   job: "mlflow",
   hostname: "mlflow.lan",
   url: "http://mlflow.lan",
+  artifacts: "proxied",
   through: "allocation",
   mlflowVersion: "3.17.2",
   deadline: 60,

@@ -371,6 +371,8 @@ describe("a config", () => {
     expect(problems({}).map((line) => line.split(": ")[1])).toEqual([
       "hostname",
       "registry",
+      "volumes.backendStore",
+      "volumes.artifacts",
       "clients",
     ]);
   });

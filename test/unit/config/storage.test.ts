@@ -3,7 +3,7 @@ import { checkConfig } from "../../../config/check.ts";
 import { UserError } from "../../../config/errors.ts";
 import type { HomelabInput } from "../../../config/schema.ts";
 import { poolSize } from "../../../config/storage.ts";
-import { postgresql, smallConfig } from "../synth.ts";
+import { nfsVolumes, postgresql, shared, smallConfig } from "../synth.ts";
 
 function problems(config: unknown): readonly string[] {
   try {
@@ -21,6 +21,7 @@ describe("the stores of a config", () => {
   it("are SQLite and a volume when nothing is said", () => {
     expect(checkConfig(smallConfig(), "homelab.config.ts").storage).toEqual({
       backendStore: { type: "sqlite" },
+      artifacts: { type: "volume" },
     });
   });
 
@@ -68,6 +69,30 @@ describe("the stores of a config", () => {
     expect(problems(smallConfig(more)).join("\n")).toContain(told);
   });
 
+  it("in PostgreSQL and S3 need no volumes and no clients, and may be of several servers", () => {
+    const config = smallConfig({ ...shared(), clients: [], job: { count: 2 } });
+    expect(problems(config)).toEqual([]);
+  });
+
+  it.each<[string, Partial<HomelabInput>, string]>([
+    ["SQLite", {}, "two servers that write to one SQLite database would damage it"],
+    [
+      "artifacts in a directory",
+      postgresql(),
+      "the artifacts are in a directory of one client, where servers on others don't see them",
+    ],
+    ["one port for all", { ...shared(), job: { port: 5000 } }, "job.port is set"],
+  ])("are refused for two servers with %s, with the reason", (_, more, why) => {
+    const found = problems(smallConfig({ ...more, job: { ...more.job, count: 2 } }));
+    expect(found.join("\n")).toContain("job.count: found 2; expected 1, as ");
+    expect(found.join("\n")).toContain(why);
+  });
+
+  it("may be of several servers with artifacts on a NAS", () => {
+    const volumes = { artifacts: nfsVolumes().artifacts };
+    expect(problems(smallConfig({ ...postgresql(), volumes, job: { count: 2 } }))).toEqual([]);
+  });
+
   it("never show a URI that somebody wrote in place of where it is", () => {
     const uri = "postgresql://mlflow:hunter2@db.lan/mlflow" as never;
     const found = problems(
@@ -80,20 +105,18 @@ describe("the stores of a config", () => {
 
 describe("the pools of a PostgreSQL", () => {
   it.each([
-    [40, 2],
-    [16, 2],
-    [97, 4],
-    [4, 1],
-    [10_000, 16],
+    [40, 2, 1],
+    [16, 2, 1],
+    [97, 4, 2],
+    [8, 1, 1],
+    [10_000, 16, 32],
   ])(
-    "%d connections for %d workers are never more than that, an update included",
-    (connections, workers) => {
-      const pools = workers * 2 * 2;
-      const most = (poolSize(connections, workers) + 1) * pools;
-      if (connections >= pools * 2) {
-        expect(poolSize(connections, workers)).toBeGreaterThanOrEqual(1);
-        expect(most).toBeLessThanOrEqual(connections);
-      }
+    "%d connections for %d workers of %d servers are never more than that, an update included",
+    (connections, workers, count) => {
+      const pools = workers * 2 * count * 2;
+      const most = (poolSize(connections, workers, count) + 1) * pools;
+      expect(poolSize(connections, workers, count)).toBeGreaterThanOrEqual(1);
+      expect(most).toBeLessThanOrEqual(connections);
     },
   );
 });

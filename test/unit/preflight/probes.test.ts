@@ -245,7 +245,7 @@ describe("before a deploy", () => {
     const port = Number((await closedPort()).split(":")[1]);
     const away = { name: "away", address: "127.0.0.1", port };
     const here = { name: "here", connection: "local", become: false } as const;
-    const about = async (...clients: HomelabInput["clients"]) =>
+    const about = async (...clients: NonNullable<HomelabInput["clients"]>) =>
       (await probeAnsible(config({ clients, volumes: nfsVolumes() }))).filter((line) =>
         line.startsWith("client "),
       );

@@ -5,7 +5,7 @@ import { checkConfig } from "../../../config/check.ts";
 import type { HomelabInput } from "../../../config/schema.ts";
 import { databaseUriProblem } from "../../../preflight/database-uri.ts";
 import { probeStorage } from "../../../preflight/storage.ts";
-import { postgresql, smallConfig } from "../synth.ts";
+import { postgresql, shared, smallConfig } from "../synth.ts";
 
 const closing: (() => void)[] = [];
 afterEach(() => {
@@ -51,6 +51,32 @@ describe("a deploy to another kind of backend store", () => {
     expect(await told({}, ours)).toEqual([]);
     expect(await told(postgresql(), { other: "job" })).toEqual([]);
     expect(await told(postgresql(), undefined)).toEqual([]);
+  });
+});
+
+describe("a deploy to another place of the artifacts", () => {
+  const inBucket = {
+    ...ours,
+    homelab_mlflow_storage:
+      "backendStore=postgresql artifacts=http://nas.lan:7070/mlflow/artifacts",
+  };
+
+  it("is refused, since those that are there would not be found any more", async () => {
+    expect(await told(shared({ replaces: "sqlite" }), onPostgresql)).toEqual([
+      expect.stringContaining(
+        'keeps its artifacts in volume, and would not see them with http://nas.lan:7070/mlflow/artifacts, as nothing is moved; keep volume, or set storage.artifacts.replaces to "volume"',
+      ),
+    ]);
+    expect(await told(shared({ bucket: "other" }), inBucket)).toHaveLength(1);
+    expect(await told(shared({ prefix: "other" }), inBucket)).toHaveLength(1);
+    expect(await told(postgresql(), inBucket)).toHaveLength(1);
+  });
+
+  it("goes on where the config says what it replaces, or nothing changes", async () => {
+    expect(await told(shared({ replaces: "volume" }), onPostgresql)).toEqual([]);
+    expect(await told(shared(), inBucket)).toEqual([]);
+    const replaces = "http://nas.lan:7070/mlflow/artifacts";
+    expect(await told(shared({ bucket: "other", replaces }), inBucket)).toEqual([]);
   });
 });
 

@@ -1,5 +1,8 @@
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { describe, expect, it } from "vitest";
-import { HOSTILE, jobspec, postgresql, resource, smallConfig, synth } from "../synth.ts";
+import { HOSTILE, jobspec, postgresql, resource, shared, smallConfig, synth } from "../synth.ts";
 
 describe("the stack", () => {
   it("builds, pushes, prepares, registers and checks in this order", () => {
@@ -143,6 +146,47 @@ describe("the stack", () => {
     expect(spec).toContain('MLFLOW_SQLALCHEMYSTORE_POOL_SIZE = "4"');
     expect(spec).not.toContain("DB_URI");
     expect(spec).not.toContain("backend_store");
+  });
+
+  it("hands an S3 server to image and task, its credentials as secrets alone, and a certificate as a file", () => {
+    const folder = mkdtempSync(join(tmpdir(), "homelab-stack-"));
+    const caBundle = join(folder, "ca.pem");
+    const certificate = "-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----";
+    writeFileSync(
+      caBundle,
+      `-----BEGIN PRIVATE KEY-----\nMIIC\n-----END PRIVATE KEY-----\n${certificate}`,
+    );
+    const json = synth(smallConfig({ ...shared({ caBundle }), clients: [] }));
+    rmSync(folder, { recursive: true });
+    expect(resource(json, "docker_image", "server-image").build.build_args.STORES).toBe(
+      "postgresql s3",
+    );
+    const spec = jobspec(json);
+    expect(spec).toContain('HOMELAB_ARTIFACTS = "s3://mlflow/artifacts"');
+    expect(spec).toContain('MLFLOW_S3_ENDPOINT_URL = "http://nas.lan:7070"');
+    expect(spec).toContain('MLFLOW_BOTO_CLIENT_ADDRESSING_STYLE = "path"');
+    expect(spec).toContain('AWS_CA_BUNDLE = "/local/s3-ca.pem"');
+    expect(spec).toContain("BEGIN CERTIFICATE");
+    expect(JSON.stringify(json)).not.toContain("PRIVATE");
+    expect(spec).not.toMatch(/S3_SECRET|AWS_SECRET|volume "/);
+    expect(Object.keys(json.resource.terraform_data).join()).not.toContain("nomad-volumes");
+  });
+
+  it("refuses a bundle that is none, with the key that names it", () => {
+    const bad = (caBundle: string) => () => synth(smallConfig(shared({ caBundle })));
+    expect(bad("/nowhere.pem")).toThrow(
+      'storage.artifacts.caBundle: found "/nowhere.pem"; expected a PEM file that can be read',
+    );
+    expect(bad("/etc/hostname")).toThrow("expected a PEM file with a certificate");
+  });
+
+  it("spreads several servers over the clients, and lets Traefik know of healthy ones alone", () => {
+    const spec = jobspec(synth(smallConfig({ ...shared(), job: { count: 2 } })));
+    expect(spec).toMatch(/count = 2\n/);
+    expect(spec).toMatch(/canary +=\s2\n/);
+    expect(spec).toContain('attribute = "${node.unique.id}"');
+    expect(spec).toContain("mlflow-canary.rule=Host(`mlflow-canary.invalid`)");
+    expect(spec).toContain("loadbalancer.healthcheck.path=/health");
   });
 
   it("stops the old server first where both would have the same port", () => {

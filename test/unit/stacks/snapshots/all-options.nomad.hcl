@@ -10,7 +10,7 @@ job "mlflow" {
   meta {
     homelab_mlflow_owner = "the-owner"
     homelab_mlflow_data  = "mlflow-backend-store=/srv/backend mlflow-artifacts=/srv/artifacts"
-    homelab_mlflow_storage = "backendStore=sqlite"
+    homelab_mlflow_storage = "backendStore=sqlite artifacts=volume"
   }
 
   constraint {

@@ -1,0 +1,52 @@
+/** An S3 server beside the lab: versitygw, on a folder of the lab. */
+import { mkdirSync } from "node:fs";
+import { goBuild } from "./go-build.ts";
+import { ensureServer } from "./servers.ts";
+import type { Work } from "./work.ts";
+
+/** The root account of the lab's server. */
+export const LAB_S3_ACCOUNT = { access: "lab-access", secret: "lab-s3-secret" } as const;
+
+/**
+ * The lab's S3 server, healthy. A bucket is a folder in its folder.
+ *
+ * @param addresses where it listens: loopback, and what the containers can reach
+ */
+export async function ensureVersitygw(
+  addresses: readonly string[],
+  work: Work,
+): Promise<"started" | "running"> {
+  const { settings, signal } = work;
+  const binary = await goBuild(
+    {
+      folder: "versitygw",
+      package: "github.com/versity/versitygw/cmd/versitygw",
+      program: "versitygw",
+      title: "versitygw",
+    },
+    work,
+  );
+  mkdirSync(settings.s3.dataDir, { recursive: true });
+  const listening = addresses.flatMap((each) => ["--port", `${each}:${settings.ports.s3}`]);
+  const url = `http://127.0.0.1:${settings.ports.s3}`;
+  return ensureServer(
+    settings,
+    {
+      name: "versitygw",
+      command: [binary, ...listening, "--quiet", "posix", settings.s3.dataDir],
+      // Not as arguments, which all of this machine can read.
+      env: { ROOT_ACCESS_KEY: LAB_S3_ACCOUNT.access, ROOT_SECRET_KEY: LAB_S3_ACCOUNT.secret },
+      unhealthy: async () => {
+        try {
+          // Without a signature it refuses, and so is there.
+          await fetch(url, { signal: AbortSignal.timeout(5000) });
+          return undefined;
+        } catch {
+          return `${url} does not answer`;
+        }
+      },
+      patience: 60,
+    },
+    signal,
+  );
+}
