@@ -9,11 +9,15 @@ export const BASE_MIB = 224;
 /** MiB that one more worker adds while clients log and artifacts go up. */
 export const WORKER_MIB = 64;
 
+/** MiB that a store with a driver of its own adds: PostgreSQL, S3. */
+export const DRIVER_MIB = 64;
+
 /**
  * Memory the server needs, in MiB.
  *
  * @param workers worker processes, 1 or more
+ * @param drivers stores that need a driver
  */
-export function neededMemory(workers: number): number {
-  return BASE_MIB + workers * WORKER_MIB;
+export function neededMemory(workers: number, drivers = 0): number {
+  return BASE_MIB + workers * WORKER_MIB + drivers * DRIVER_MIB;
 }

@@ -24,7 +24,7 @@ import {
 } from "./fields.ts";
 import { neededMemory } from "./memory.ts";
 import { secret } from "./secret.ts";
-import { checkStorage, storage } from "./storage.ts";
+import { checkStorage, driversOf, storage } from "./storage.ts";
 import { traefik } from "./traefik.ts";
 import { checkPlaces, volumes } from "./volume.ts";
 
@@ -285,17 +285,19 @@ export const homelabSchema = z
       .describe("What Terraform remembers."),
   })
   .superRefine(
-    ({ server, resources }, context) => {
-      const needed = neededMemory(server.workers);
+    ({ server, resources, storage }, context) => {
+      const drivers = driversOf(storage);
+      const needed = neededMemory(server.workers, drivers.length);
+      const what = [`server.workers = ${server.workers}`, drivers.join(" and ")];
       if (needed > resources.memory)
         context.addIssue({
           code: "custom",
           path: ["resources", "memory"],
           input: resources.memory,
-          message: `at least ${needed} MiB for server.workers = ${server.workers}; raise resources.memory or lower server.workers`,
+          message: `at least ${needed} MiB for ${what.filter(Boolean).join(", ")}; raise resources.memory or lower server.workers`,
         });
     },
-    toldWith("server", "resources"),
+    toldWith("server", "resources", "storage"),
   )
   .superRefine(({ server: { env, secrets } }, context) => {
     for (const key of Object.keys(secrets).filter((each) => Object.hasOwn(env, each)))

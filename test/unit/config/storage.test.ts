@@ -93,6 +93,15 @@ describe("the stores of a config", () => {
     expect(problems(smallConfig({ ...postgresql(), volumes, job: { count: 2 } }))).toEqual([]);
   });
 
+  it("need more memory with each driver, and fit with two workers into what is the default", () => {
+    expect(problems(smallConfig(shared()))).toEqual([]);
+    const more = { server: { workers: 3 } };
+    expect(problems(smallConfig(more))).toEqual([]);
+    expect(problems(smallConfig({ ...shared(), ...more }))).toEqual([
+      "homelab.config.ts: resources.memory: found 512; expected at least 544 MiB for server.workers = 3, postgresql and s3; raise resources.memory or lower server.workers",
+    ]);
+  });
+
   it("never show a URI that somebody wrote in place of where it is", () => {
     const uri = "postgresql://mlflow:hunter2@db.lan/mlflow" as never;
     const found = problems(
