@@ -1,6 +1,7 @@
 import { resolve } from "node:path";
 import { diagnose } from "../client/settings.ts";
 import { detectShell, exportsFor, howToGivePassword, type Shell } from "../client/shells.ts";
+import { storeVariables } from "../client/store-variables.ts";
 import { clientUrl } from "../config/client-url.ts";
 import { UserError } from "../config/errors.ts";
 import { loadConfig } from "../config/load.ts";
@@ -53,6 +54,8 @@ export function clientEnvironment(
   if (user) variables.MLFLOW_TRACKING_USERNAME = user;
   if (withPassword) variables[PASSWORD] = own[PASSWORD] ?? "";
   if (url.startsWith("https:")) Object.assign(variables, tlsVariables(own));
+  const store = storeVariables(config.storage, own);
+  Object.assign(variables, store.variables);
   const { remarks, settings } = diagnose(url, { ...own, ...variables });
   const refused = remarks.filter(({ kind }) => kind === "fatal").map(({ text }) => text);
   if (refused.length > 0) throw new UserError(refused, BAD_INPUT);
@@ -71,6 +74,7 @@ export function clientEnvironment(
       ...(config.traefik.basicAuth && !user && !settings.login
         ? ["this deployment asks for a login: add --user NAME"]
         : []),
+      ...store.notices,
     ],
   };
 }

@@ -32,6 +32,28 @@ describe("the environment of a client", () => {
     expect(environment({}, own).variables).toEqual({ MLFLOW_TRACKING_URI: "http://mlflow.lan" });
   });
 
+  it("names the bucket's server where clients speak to it, and never the server's own keys", () => {
+    const credentials = { accessKeyId: { env: "S3_KEY" }, secretAccessKey: { env: "S3_SECRET" } };
+    const artifacts = { type: "s3", bucket: "runs", endpoint: "http://nas.lan:7070", credentials };
+    const inBucket = (access: "proxied" | "direct") => ({
+      storage: { artifacts: { ...artifacts, access } } as HomelabInput["storage"],
+      volumes: { backendStore: smallConfig().volumes?.backendStore },
+    });
+    const own = { S3_KEY: "key", S3_SECRET: "secret", AWS_ACCESS_KEY_ID: "mine" };
+    expect(environment({}, own, inBucket("direct"))).toEqual({
+      variables: {
+        MLFLOW_TRACKING_URI: "http://mlflow.lan",
+        MLFLOW_S3_ENDPOINT_URL: "http://nas.lan:7070",
+        AWS_DEFAULT_REGION: "us-east-1",
+      },
+      notices: [
+        "artifacts go from the client to the bucket runs: it needs boto3, and AWS_SECRET_ACCESS_KEY of its own",
+      ],
+    });
+    const { variables } = environment({}, own, inBucket("proxied"));
+    expect(variables).toEqual({ MLFLOW_TRACKING_URI: "http://mlflow.lan" });
+  });
+
   it("with a user has the name, and says how to give the password", () => {
     const { variables, notices } = environment({ user: "ada" });
     expect(variables.MLFLOW_TRACKING_USERNAME).toBe("ada");

@@ -1,0 +1,33 @@
+import type { Storage } from "../config/storage.ts";
+
+const KEYS = ["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"];
+
+export interface StoreVariables {
+  readonly variables: Readonly<Record<string, string>>;
+  /** What the client needs besides, one line each. */
+  readonly notices: readonly string[];
+}
+
+/**
+ * What a client needs to reach the artifacts by itself; nothing where the server carries them. The
+ * server's credentials stay the server's.
+ * https://mlflow.org/docs/latest/self-hosting/architecture/artifact-store/
+ *
+ * @param own the caller's environment, where keys may be set already
+ */
+export function storeVariables({ artifacts }: Storage, own: NodeJS.ProcessEnv): StoreVariables {
+  if (artifacts.type !== "s3" || artifacts.access !== "direct")
+    return { variables: {}, notices: [] };
+  const { bucket, endpoint, region } = artifacts;
+  const missing = KEYS.filter((key) => !own[key]);
+  const has = own.AWS_PROFILE || missing.length === 0;
+  return {
+    variables: {
+      ...(endpoint ? { MLFLOW_S3_ENDPOINT_URL: endpoint } : {}),
+      AWS_DEFAULT_REGION: region,
+    },
+    notices: [
+      `artifacts go from the client to the bucket ${bucket}: it needs boto3${has ? "" : `, and ${missing.join(" and ")} of its own`}`,
+    ],
+  };
+}
