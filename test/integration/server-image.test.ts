@@ -155,6 +155,57 @@ describe.skipIf(!image)("a volume that is gone while the server runs", () => {
   });
 });
 
+/** The options of `mlflow server`, and what was decided about each. */
+const OPTIONS: Record<
+  string,
+  "set by the deploy" | "by server.env" | "not wanted here" | "not yet"
+> = {
+  "--allowed-hosts": "set by the deploy",
+  "--artifacts-destination": "set by the deploy",
+  "--backend-store-uri": "set by the deploy",
+  "--cors-allowed-origins": "set by the deploy",
+  "--default-artifact-root": "set by the deploy",
+  "--host": "set by the deploy",
+  "--port": "set by the deploy",
+  "--serve-artifacts": "set by the deploy",
+  "--workers": "set by the deploy",
+  "--read-replica-backend-store-uri": "by server.env",
+  "--secrets-cache-max-size": "not yet",
+  "--secrets-cache-ttl": "not yet",
+  "--trace-archival-config": "by server.env",
+  "--x-frame-options": "by server.env",
+  "--dev": "not wanted here",
+  "--disable-security-middleware": "not wanted here",
+  "--gunicorn-opts": "not wanted here",
+  "--uvicorn-opts": "not wanted here",
+  "--waitress-opts": "not wanted here",
+  "--app-name": "not yet",
+  "--artifacts-only": "not yet",
+  "--enable-workspaces": "not yet",
+  "--expose-prometheus": "not yet",
+  "--registry-store-uri": "not yet",
+  "--static-prefix": "not yet",
+  "--workspace-store-uri": "not yet",
+};
+
+describe.skipIf(!image)("the options of mlflow server", () => {
+  test("are those that somebody has decided about", async () => {
+    const listing =
+      'from mlflow.cli import cli; print(*[p.opts[0] for p in cli.commands["server"].params])';
+    const args = [
+      "run",
+      "--rm",
+      "--network=none",
+      "--entrypoint=python",
+      `${image}`,
+      "-c",
+      listing,
+    ];
+    const { stdout } = await execa("docker", args);
+    expect(stdout.trim().split(" ").sort()).toEqual(Object.keys(OPTIONS).sort());
+  });
+});
+
 describe.skipIf(!image)("the image", () => {
   test("runs as the user of the build, not as root, and is below 450 MB", async () => {
     const format = "{{.Config.User}} {{.Size}}";
