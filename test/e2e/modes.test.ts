@@ -1,0 +1,421 @@
+/** Stores that are elsewhere: a real PostgreSQL and a real S3 server beside the lab. */
+import { existsSync, mkdirSync, readdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { execa } from "execa";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { ROOT } from "../../config/load.ts";
+import { bridgeAddress } from "../../lab/bridge.ts";
+import { ensurePostgresql, LAB_SUPERUSER } from "../../lab/postgresql.ts";
+import { stopServer } from "../../lab/servers.ts";
+import { labSettings, pidFile } from "../../lab/settings.ts";
+import { readLabState } from "../../lab/state.ts";
+import { ensureVersitygw, LAB_S3_ACCOUNT } from "../../lab/versitygw.ts";
+import { NomadApi } from "../../nomad/api.ts";
+import type { NomadAllocation, NomadJob } from "../../nomad/types.ts";
+import { Checkout } from "../checkout.ts";
+import { testToolsDirectory } from "../tools.ts";
+
+const settings = labSettings();
+const work = { settings, signal: new AbortController().signal, say: () => {} };
+const url = `http://localhost:${settings.ports.traefik}`;
+const dockerHost = readLabState(settings)?.dockerHost ?? "";
+const nomad = new NomadApi({
+  address: `http://127.0.0.1:${settings.ports.nomadHttp}`,
+  region: "global",
+  namespace: "default",
+});
+
+/** What a URI keeps for itself, and what a shell, HCL and Terraform would read. */
+const PASSWORD = "p@ss/w:rd#1%?[] $`{{x}}'\"";
+const API_KEY = "api-key-${x}-%{y}-{{z}}";
+let addresses: string[];
+let database: string;
+let checkout: Checkout;
+let logged: { run: string; model: string; version: string; artifacts: string; sha256: string };
+
+beforeAll(async () => {
+  addresses = ["127.0.0.1", await bridgeAddress(dockerHost)];
+  database = `${addresses[1]}:${settings.ports.postgresql}`;
+  await ensurePostgresql(addresses, work);
+  await ensureVersitygw(addresses, work);
+  mkdirSync(join(settings.s3.dataDir, "mlflow"), { recursive: true });
+  await sql(`CREATE ROLE mlflow LOGIN PASSWORD '${PASSWORD.replaceAll("'", "''")}'`);
+  await sql("CREATE DATABASE mlflow OWNER mlflow");
+  process.env.E2E_S3_KEY = LAB_S3_ACCOUNT.access;
+  process.env.E2E_S3_SECRET = LAB_S3_ACCOUNT.secret;
+  process.env.E2E_API_KEY = API_KEY;
+  setUri(PASSWORD);
+  checkout = await Checkout.create("modes");
+  configure();
+});
+
+// The tests after these deploy from a state and a job of the embedded homelab's own kind.
+afterAll(async () => {
+  await checkout?.make("destroy", "YES=1");
+  await stopServer(settings, "postgresql");
+  await stopServer(settings, "versitygw");
+});
+
+async function sql(command: string, name = "postgres"): Promise<string> {
+  const options = ["-h", "127.0.0.1", "-p", String(settings.ports.postgresql), "-U"];
+  const { stdout } = await execa(
+    "psql",
+    [...options, LAB_SUPERUSER.name, "-d", name, "-qAt", "-v", "ON_ERROR_STOP=1", "-f", "-"],
+    { env: { PGPASSWORD: LAB_SUPERUSER.password }, input: command },
+  );
+  return stdout;
+}
+
+function setUri(password: string, name = "mlflow"): void {
+  process.env.E2E_DB = `postgresql://mlflow:${encodeURIComponent(password).replaceAll("'", "%27")}@${database}/${name}`;
+}
+
+/** The config of these tests: PostgreSQL and S3, with something changed. */
+function configure(change: { bucket?: string; connections?: number; more?: string } = {}): void {
+  const { bucket = "mlflow", connections = 40, more = "" } = change;
+  checkout.configure(`
+    storage: {
+      backendStore: { type: "postgresql", uri: { env: "E2E_DB" }, connections: ${connections} },
+      artifacts: {
+        type: "s3",
+        bucket: "${bucket}",
+        endpoint: "http://${addresses[1]}:${settings.ports.s3}",
+        credentials: { accessKeyId: { env: "E2E_S3_KEY" }, secretAccessKey: { env: "E2E_S3_SECRET" } },
+      },
+    },
+    volumes: {},
+    job: {},
+    server: { secrets: { E2E_API_KEY: { env: "E2E_API_KEY" } } },
+    ${more}`);
+}
+
+async function client(...args: string[]) {
+  const script = join(ROOT, "test", "e2e", "modes.py");
+  const { stdout } = await execa(join(testToolsDirectory(), "python"), [script, ...args], {
+    env: { MLFLOW_TRACKING_URI: url, MLFLOW_HTTP_REQUEST_MAX_RETRIES: "2" },
+  });
+  return JSON.parse(stdout.split("\n").at(-1) ?? "");
+}
+
+async function expectRunIsThere(): Promise<void> {
+  expect(await client("read", logged.run, logged.model, logged.version)).toEqual({
+    params: { rate: "0.1", text: "é 漢" },
+    history: [1, 1 / 2, 1 / 3, 1 / 4, 1 / 5],
+    run: logged.run,
+    sha256: logged.sha256,
+  });
+}
+
+/** The allocations that are to run: not those that are on their way out. */
+async function allocations(): Promise<NomadAllocation[]> {
+  const all = (await nomad.get<NomadAllocation[]>("/job/mlflow/allocations")) ?? [];
+  return all.filter((each) => each.ClientStatus === "running" && each.DesiredStatus === "run");
+}
+
+/** Deploys, which has to fail with these words and leave the server as it was. */
+async function expectRefusal(...words: string[]): Promise<string> {
+  const before = (await allocations()).map(({ ID }) => ID);
+  const { output, exitCode } = await checkout.make("deploy");
+  for (const each of words) expect(output).toContain(each);
+  expect(exitCode).not.toBe(0);
+  expect(output).not.toMatch(/^\s+at /m);
+  expect((await allocations()).map(({ ID }) => ID)).toEqual(before);
+  await expectRunIsThere();
+  return output;
+}
+
+async function search(): Promise<number> {
+  return fetch(`${url}/api/2.0/mlflow/experiments/search`, {
+    method: "POST",
+    headers: { "content-type": "application/json" },
+    body: '{"max_results": 1}',
+    signal: AbortSignal.timeout(60_000),
+  }).then(
+    ({ status }) => status,
+    () => 0,
+  );
+}
+
+async function until(what: string, seconds: number, holds: () => Promise<boolean>): Promise<void> {
+  const end = Date.now() + seconds * 1000;
+  while (!(await holds())) {
+    if (Date.now() > end) throw new Error(`not after ${seconds} s: ${what}`);
+    await sleep(500);
+  }
+}
+
+describe("a deploy to PostgreSQL and S3", () => {
+  it("is refused while a job has its runs in SQLite, and changes nothing", async () => {
+    checkout.configure("");
+    expect((await checkout.make("deploy")).exitCode).toBe(0);
+    configure();
+    const { output, exitCode } = await checkout.make("deploy");
+    expect(output).toContain("keeps its runs in sqlite, and would not see them with postgresql");
+    expect(output).toContain('set storage.artifacts.replaces to "volume"');
+    expect(exitCode).not.toBe(0);
+    expect(await search()).toBe(200);
+    expect((await checkout.make("destroy", "YES=1")).exitCode).toBe(0);
+  });
+
+  it("ends with an MLflow that keeps runs in the one and artifacts in the other", async () => {
+    const { output, exitCode } = await checkout.make("deploy");
+    expect(output).toContain("MLflow is up, and was checked from outside.");
+    expect(exitCode).toBe(0);
+    logged = await client("log", "modes");
+    await expectRunIsThere();
+    expect(await sql("SELECT count(*) FROM runs", "mlflow")).toBe("1");
+    const stored = readdirSync(join(settings.s3.dataDir, "mlflow"), { recursive: true });
+    expect(stored.join("\n")).toContain(`${logged.run}/artifacts/model/weights.bin`);
+    expect(logged.artifacts).toMatch(/^mlflow-artifacts:/);
+  });
+
+  it("again changes nothing and says so", async () => {
+    const before = await allocations();
+    const { output } = await checkout.make("deploy");
+    expect(output).toContain("Nothing to change: everything is as configured.");
+    expect((await allocations()).map(({ ID }) => ID)).toEqual(before.map(({ ID }) => ID));
+  });
+
+  it("leaves no secret where others read: state, configuration, jobspec, docker inspect, processes, logs", async () => {
+    const [allocation] = await allocations();
+    const job = await nomad.get<NomadJob>("/job/mlflow");
+    const versions = await nomad.get("/job/mlflow/versions");
+    const docker = { env: { DOCKER_HOST: dockerHost } };
+    const containers = (await execa("docker", ["ps", "--all", "--quiet"], docker)).stdout.split(
+      "\n",
+    );
+    const places: Record<string, string> = {
+      "the job": JSON.stringify([job, versions, await nomad.get(`/allocation/${allocation?.ID}`)]),
+      "docker inspect": (await execa("docker", ["inspect", ...containers], docker)).stdout,
+      "the image": (
+        await execa(
+          "docker",
+          ["history", "--no-trunc", `${job?.TaskGroups[0]?.Tasks[0]?.Config.image}`],
+          docker,
+        )
+      ).stdout,
+      processes: (await execa("ps", ["-eww", "-o", "args"])).stdout,
+      "what the server says": await serverLog(allocation?.ID ?? ""),
+      "Terraform's state": readFileSync(settings.terraform.stateFile, "utf8"),
+      ...files(join(checkout.directory, "cdktf.out")),
+      ...files(join(checkout.directory, "ansible", "generated")),
+      ...files(settings.logDir),
+      ...files(settings.nomad.registrationDir),
+    };
+    expect(Object.keys(places).length).toBeGreaterThan(10);
+    expect(places["the job"]).toContain("nomadVar");
+    expect(places["docker inspect"]).toContain("HOMELAB_SECRETS");
+    const secrets = [
+      PASSWORD,
+      encodeURIComponent(PASSWORD),
+      "p%40ss",
+      LAB_S3_ACCOUNT.secret,
+      API_KEY,
+      "api-key-",
+    ];
+    for (const [place, text] of Object.entries(places))
+      for (const secret of secrets)
+        for (const form of [
+          secret,
+          JSON.stringify(secret).slice(1, -1),
+          Buffer.from(secret).toString("base64"),
+        ])
+          expect(text.includes(form), `${place} holds ${form}`).toBe(false);
+  });
+
+  it("gives the server its secrets as they are", async () => {
+    const [allocation] = await allocations();
+    const read = "tr '\\0' '\\n' < /proc/1/environ";
+    const { stdout } = await execa(
+      "docker",
+      ["exec", `mlflow_app-${allocation?.ID}`, "sh", "-c", read],
+      {
+        env: { DOCKER_HOST: dockerHost },
+      },
+    );
+    expect(stdout).toContain(`E2E_API_KEY=${API_KEY}\n`);
+  });
+});
+
+describe("a deploy that can't work is told in a line, and the server goes on", () => {
+  it("with a wrong password", async () => {
+    setUri("wrong");
+    const output = await expectRefusal(
+      `error: PostgreSQL at ${database}, database mlflow: password authentication failed for user "mlflow"; correct user and password in storage.backendStore.uri`,
+    );
+    expect(output).not.toContain(":wrong");
+    setUri(PASSWORD);
+  });
+
+  it("with a password whose characters are not escaped", async () => {
+    process.env.E2E_DB = `postgresql://mlflow:p@ss/word@${database}/mlflow`;
+    await expectRefusal("error: storage.backendStore.uri: its user or password holds characters");
+    setUri(PASSWORD);
+  });
+
+  it("without a secret", async () => {
+    delete process.env.E2E_S3_SECRET;
+    process.env.E2E_API_KEY = " ";
+    await expectRefusal(
+      "error: storage.artifacts.credentials.secretAccessKey: the environment variable E2E_S3_SECRET is not set",
+      "error: server.secrets.E2E_API_KEY: the environment variable E2E_API_KEY is empty",
+    );
+    process.env.E2E_S3_SECRET = LAB_S3_ACCOUNT.secret;
+    process.env.E2E_API_KEY = API_KEY;
+  });
+
+  it("with the schema of a newer MLflow, and of an older one", async () => {
+    const current = await sql("SELECT version_num FROM alembic_version", "mlflow");
+    // Another number of connections makes the deploy look again.
+    configure({ connections: 41 });
+    await sql("UPDATE alembic_version SET version_num = 'ffffffffffff'", "mlflow");
+    const newer = await checkout.make("deploy");
+    await sql("UPDATE alembic_version SET version_num = '451aebb31d03'", "mlflow");
+    const older = await checkout.make("deploy");
+    await sql(`UPDATE alembic_version SET version_num = '${current}'`, "mlflow");
+    expect(newer.output).toContain("its schema ffffffffffff is unknown to this MLflow");
+    expect(older.output).toContain(`its schema 451aebb31d03 is older than MLflow's ${current}`);
+    configure();
+    await expectRunIsThere();
+  });
+
+  it("with an empty database, a missing one, and more connections than it lets in", async () => {
+    await sql("CREATE DATABASE empty OWNER mlflow");
+    setUri(PASSWORD, "empty");
+    await expectRefusal("database empty: found no runs, while the job has its runs in another");
+    setUri(PASSWORD, "nowhere");
+    await expectRefusal('database "nowhere" does not exist; make the database');
+    setUri(PASSWORD);
+    configure({ connections: 9999 });
+    await expectRefusal("it lets 97 connections in, and storage.backendStore.connections is 9999");
+    configure();
+  });
+
+  it("with another bucket, which is not there, and with wrong credentials", async () => {
+    const replaces = `http://${addresses[1]}:${settings.ports.s3}/mlflow/artifacts`;
+    configure({ bucket: "nowhere" });
+    await expectRefusal(`keeps its artifacts in ${replaces}`);
+    checkout.write(
+      "homelab.config.ts",
+      checkout
+        .read("homelab.config.ts")
+        .replace('type: "s3",', `type: "s3", replaces: "${replaces}",`),
+    );
+    await expectRefusal("bucket nowhere: The specified bucket does not exist");
+    configure();
+    process.env.E2E_S3_SECRET = "wrong";
+    await expectRefusal("(SignatureDoesNotMatch); correct storage.artifacts.credentials");
+    process.env.E2E_S3_SECRET = LAB_S3_ACCOUNT.secret;
+  });
+
+  it("and the right one after all that goes through", async () => {
+    const { output, exitCode } = await checkout.make("deploy");
+    expect(output).toContain("MLflow");
+    expect(exitCode).toBe(0);
+    await expectRunIsThere();
+  });
+});
+
+describe("the server on PostgreSQL and S3", () => {
+  it("starts anew with a secret that has changed", async () => {
+    const before = await allocations();
+    process.env.E2E_API_KEY = "another-api-key";
+    expect((await checkout.make("deploy")).exitCode).toBe(0);
+    const [after] = await allocations();
+    expect(after?.ID).not.toBe(before[0]?.ID);
+    const read = "tr '\\0' '\\n' < /proc/1/environ";
+    const { stdout } = await execa(
+      "docker",
+      ["exec", `mlflow_app-${after?.ID}`, "sh", "-c", read],
+      {
+        env: { DOCKER_HOST: dockerHost },
+      },
+    );
+    expect(stdout).toContain("E2E_API_KEY=another-api-key\n");
+    await expectRunIsThere();
+  });
+
+  it("goes on by itself when PostgreSQL is killed and comes back", async () => {
+    const before = await allocations();
+    const { pid } = JSON.parse(readFileSync(pidFile(settings, "postgresql"), "utf8"));
+    process.kill(pid, "SIGKILL");
+    await until("requests fail", 30, async () => (await search()) !== 200);
+    expect((await fetch(`${url}/health`)).status).toBe(200);
+    await ensurePostgresql(addresses, work);
+    await until("requests are answered", 60, async () => (await search()) === 200);
+    expect((await allocations()).map(({ ID }) => ID)).toEqual(before.map(({ ID }) => ID));
+    await expectRunIsThere();
+  });
+
+  it("becomes two servers, which a change replaces without a request that fails", async () => {
+    configure({ more: "job: { count: 2 }," });
+    expect((await checkout.make("deploy")).exitCode).toBe(0);
+    await until("two servers run", 60, async () => (await allocations()).length === 2);
+    // The one that was alone is forgotten by Traefik, and ends.
+    await sleep(25_000);
+    let asking = true;
+    const answers: Record<string, number> = {};
+    const asked = (async () => {
+      while (asking) {
+        const status = await search();
+        answers[status] = (answers[status] ?? 0) + 1;
+      }
+    })();
+    configure({ more: "job: { count: 2, priority: 51 }, resources: { cpu: 210 }," });
+    expect((await checkout.make("deploy")).exitCode).toBe(0);
+    await sleep(25_000);
+    asking = false;
+    await asked;
+    expect(Object.keys(answers)).toEqual(["200"]);
+    expect(answers[200]).toBeGreaterThan(100);
+    await expectRunIsThere();
+  });
+
+  it("in direct mode sends clients to the bucket, and refuses to carry artifacts", async () => {
+    const direct = checkout
+      .read("homelab.config.ts")
+      .replace('type: "s3",', 'type: "s3", access: "direct",');
+    checkout.write("homelab.config.ts", direct);
+    const { output, exitCode } = await checkout.make("deploy");
+    expect(output).toContain("MLflow is up");
+    expect(exitCode).toBe(0);
+    const made = await fetch(`${url}/api/2.0/mlflow/experiments/create`, {
+      method: "POST",
+      headers: { "content-type": "application/json" },
+      body: JSON.stringify({ name: `direct-${Date.now()}` }),
+    });
+    const { experiment_id: id } = (await made.json()) as { experiment_id: string };
+    const got = await fetch(`${url}/api/2.0/mlflow/experiments/get?experiment_id=${id}`);
+    expect(JSON.stringify(await got.json())).toContain(`s3://mlflow/artifacts/${id}`);
+    const put = await fetch(`${url}/api/2.0/mlflow-artifacts/artifacts/x`, {
+      method: "PUT",
+      body: "x",
+    });
+    expect(put.status).toBe(503);
+  });
+
+  it("is gone after a destroy with its secrets, and its data is not", async () => {
+    expect((await checkout.make("destroy", "YES=1")).exitCode).toBe(0);
+    expect(await nomad.get("/var/nomad/jobs/mlflow/svc/mlflow_app")).toBeUndefined();
+    expect(await nomad.get("/vars")).toEqual([]);
+    configure();
+    expect((await checkout.make("deploy")).exitCode).toBe(0);
+    await expectRunIsThere();
+  });
+});
+
+async function serverLog(allocation: string): Promise<string> {
+  const read = (type: string) =>
+    nomad.getText(`/client/fs/logs/${allocation}`, { task: "mlflow_app", type, plain: "true" });
+  return `${await read("stdout")}${await read("stderr")}`;
+}
+
+/** The contents of all files below a folder, by their paths. */
+function files(folder: string): Record<string, string> {
+  if (!existsSync(folder)) return {};
+  const found = readdirSync(folder, { recursive: true, withFileTypes: true })
+    .filter((each) => each.isFile())
+    .map((each) => join(each.parentPath, each.name));
+  return Object.fromEntries(found.map((path) => [path, readFileSync(path, "utf8")]));
+}
