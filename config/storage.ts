@@ -135,7 +135,7 @@ interface Stored {
     readonly artifacts?: { readonly source: object };
   };
   readonly clients: readonly unknown[];
-  readonly server: { readonly workers: number };
+  readonly server: { readonly workers: number; readonly env: object; readonly secrets: object };
   readonly job: { readonly count: number; readonly port?: number };
 }
 
@@ -178,6 +178,12 @@ export function checkStorage(
         `at least ${all * SMALLEST_POOL}, for ${SMALLEST_POOL} in each of ${all} pools; raise it, or lower server.workers or job.count`,
       );
   }
+  for (const key of ["env", "secrets"] as const)
+    // Not with its value, which may be a secret that should not be there.
+    for (const name of Object.keys(server[key]).filter((each) =>
+      variablesOf(storage).includes(each),
+    ))
+      refuse(["server", key, name], name, "a variable that storage does not set by itself");
   if (job.count === 1) return;
   const tooMany = (why: string) => refuse(["job", "count"], job.count, `1, as ${why}`);
   if (backendStore.type === "sqlite")
@@ -192,6 +198,22 @@ export function checkStorage(
     tooMany(
       "job.port is set, which one server of a client can have; leave it out, and Traefik finds all of them",
     );
+}
+
+/** Environment variables of the server that follow from its stores. */
+function variablesOf({ backendStore, artifacts }: Storage): string[] {
+  return [
+    ...(backendStore.type === "postgresql"
+      ? ["MLFLOW_SQLALCHEMYSTORE_POOL_SIZE", "MLFLOW_SQLALCHEMYSTORE_MAX_OVERFLOW"]
+      : []),
+    ...(artifacts.type === "s3"
+      ? ["AWS_DEFAULT_REGION", "MLFLOW_BOTO_CLIENT_ADDRESSING_STYLE", "MLFLOW_S3_ENDPOINT_URL"]
+      : []),
+    ...(artifacts.type === "s3" && artifacts.caBundle ? ["AWS_CA_BUNDLE"] : []),
+    ...(artifacts.type === "s3" && artifacts.credentials
+      ? ["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"]
+      : []),
+  ];
 }
 
 /** Connection pools of all servers while an update runs, when there are twice as many. */

@@ -102,6 +102,22 @@ describe("the stores of a config", () => {
     ]);
   });
 
+  it("refuse a variable that they set themselves, without showing what it was set to", () => {
+    const server = {
+      env: { AWS_SECRET_ACCESS_KEY: "hunter2", MLFLOW_SQLALCHEMYSTORE_POOL_SIZE: "9" },
+      secrets: { AWS_ACCESS_KEY_ID: { env: "KEY" } },
+    };
+    expect(problems(smallConfig({ server }))).toEqual([]);
+    const found = problems(smallConfig({ ...shared(), server }));
+    expect(found.map((line) => line.split(": ")[1])).toEqual([
+      "server.env.AWS_SECRET_ACCESS_KEY",
+      "server.env.MLFLOW_SQLALCHEMYSTORE_POOL_SIZE",
+      "server.secrets.AWS_ACCESS_KEY_ID",
+    ]);
+    expect(found.join()).toContain("expected a variable that storage does not set by itself");
+    expect(found.join()).not.toContain("hunter2");
+  });
+
   it("never show a URI that somebody wrote in place of where it is", () => {
     const uri = "postgresql://mlflow:hunter2@db.lan/mlflow" as never;
     const found = problems(
