@@ -31,6 +31,9 @@ WantedBy=multi-user.target
 export const MOUNTS = ["/srv/mlflow-backend-store", "/srv/mlflow-artifacts"] as const;
 export const EXPORTS = ["/srv/nas/backend", "/srv/nas/artifacts"] as const;
 
+/** Its bit in the masks of /proc/PID/status: proc(5). */
+const SIGKILL = 1n << 8n;
+
 /** Seconds; an emulated Python takes minutes to serve. */
 export const PATIENCE = 900;
 
@@ -220,6 +223,25 @@ export class Homelab {
         const [running, started = "", finished = ""] = line.split(" ");
         return { running: running === "true", started, finished };
       });
+  }
+
+  /**
+   * The threads of an allocation's server that may still run: not those that have ended, nor those that
+   * have a SIGKILL before them. Each is a line of /proc/PID/task/TID/status.
+   */
+  async threadsThatLive(machine: Machine, allocation: string): Promise<string[]> {
+    const script = `for container in $(docker ps --quiet --filter name=mlflow_app-${allocation}); do
+  for pid in $(docker top $container -eo pid | tail -n +2); do
+    cat /proc/$pid/task/*/status 2>/dev/null
+  done
+done | awk '/^State:/ { state = $2 } /^(SigPnd|ShdPnd):/ { pending = pending " " $2 }
+  /^SigBlk:/ { print state pending; pending = "" }'`;
+    const { stdout } = await machine.exec("sudo sh -s", { input: script });
+    const isKilled = (mask: string) => (BigInt(`0x${mask}`) & SIGKILL) !== 0n;
+    return stdout.split("\n").filter((line) => {
+      const [state, ...pending] = line.split(" ");
+      return state && !["Z", "X"].includes(state) && !pending.some(isKilled);
+    });
   }
 
   /** When the Nomad agent of a machine was started. */
