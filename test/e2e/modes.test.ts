@@ -113,6 +113,12 @@ async function allocations(): Promise<NomadAllocation[]> {
   return all.filter((each) => each.ClientStatus === "running" && each.DesiredStatus === "run");
 }
 
+/** The allocations that run and are to end. */
+async function leaving(): Promise<NomadAllocation[]> {
+  const all = (await nomad.get<NomadAllocation[]>("/job/mlflow/allocations")) ?? [];
+  return all.filter((each) => each.ClientStatus === "running" && each.DesiredStatus !== "run");
+}
+
 /** Deploys, which has to fail with these words and leave the server as it was. */
 async function expectRefusal(...words: string[]): Promise<string> {
   const before = (await allocations()).map(({ ID }) => ID);
@@ -380,6 +386,8 @@ describe("the server on PostgreSQL and S3", () => {
     const { output, exitCode } = await checkout.make("deploy");
     expect(output).toContain("MLflow is up");
     expect(exitCode).toBe(0);
+    // Those that it replaced serve the requests they have, and for a second Traefik sends them more.
+    await expect.poll(leaving, { timeout: 60_000 }).toEqual([]);
     const made = await fetch(`${url}/api/2.0/mlflow/experiments/create`, {
       method: "POST",
       headers: { "content-type": "application/json" },
