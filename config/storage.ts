@@ -178,8 +178,8 @@ export function checkStorage(
         `at least ${all * SMALLEST_POOL}, for ${SMALLEST_POOL} in each of ${all} pools; raise it, or lower server.workers or job.count`,
       );
   }
+  // Not with its value, which may be a secret that should not be there.
   for (const key of ["env", "secrets"] as const)
-    // Not with its value, which may be a secret that should not be there.
     for (const name of Object.keys(server[key]).filter((each) =>
       variablesOf(storage).includes(each),
     ))
