@@ -1,8 +1,8 @@
 import { describe, expect, it } from "vitest";
 import { checkConfig } from "../../../config/check.ts";
-import { UserError } from "../../../config/errors.ts";
 import { neededMemory } from "../../../config/memory.ts";
 import { nfsVolumes, smallConfig } from "../synth.ts";
+import { problems } from "./problems.ts";
 
 const base = smallConfig();
 const CLASS = "${node.class}";
@@ -27,16 +27,6 @@ function throwing(trap: "get" | "ownKeys"): unknown {
       throw new Error(`no ${trap}`);
     },
   });
-}
-
-function problems(config: unknown): readonly string[] {
-  try {
-    checkConfig(config, "homelab.config.ts");
-  } catch (error) {
-    if (error instanceof UserError) return error.problems;
-    throw error;
-  }
-  return [];
 }
 
 describe("a config with a secret in it", () => {

@@ -1,19 +1,9 @@
 import { describe, expect, it } from "vitest";
 import { checkConfig } from "../../../config/check.ts";
-import { UserError } from "../../../config/errors.ts";
 import type { HomelabInput } from "../../../config/schema.ts";
 import { poolSize } from "../../../config/storage.ts";
 import { nfsVolumes, postgresql, shared, smallConfig } from "../synth.ts";
-
-function problems(config: unknown): readonly string[] {
-  try {
-    checkConfig(config, "homelab.config.ts");
-  } catch (error) {
-    if (error instanceof UserError) return error.problems;
-    throw error;
-  }
-  return [];
-}
+import { problems } from "./problems.ts";
 
 const sqliteVolumes = smallConfig().volumes;
 

@@ -1,18 +1,9 @@
 import { describe, expect, it } from "vitest";
-import { checkConfig } from "../../../config/check.ts";
-import { UserError } from "../../../config/errors.ts";
 import { smallConfig } from "../synth.ts";
+import { problems } from "./problems.ts";
 
-/** The problems of a config, without the file's name; none when it is right. */
-function problems(more: object): readonly string[] {
-  try {
-    checkConfig({ ...smallConfig(), ...more }, "h");
-    return [];
-  } catch (error) {
-    if (!(error instanceof UserError)) throw error;
-    return error.problems.map((line) => line.replace(/^h: /, ""));
-  }
-}
+/** The problems of a small config with more in it. */
+const problemsWith = (more: object) => problems({ ...smallConfig(), ...more });
 
 const pihole = { provider: "pihole", version: 6, target: "traefik.lan", url: "http://pi.hole" };
 const dnsmasq = { provider: "dnsmasq", target: "traefik.lan", host: { name: "router" } };
@@ -31,22 +22,22 @@ describe("traefik", () => {
     [{ basicAuth: { usersFile: "users" } }, 'traefik.basicAuth.usersFile: found "users"'],
     [{ certResolver: "le" }, "traefik.tls: found false; expected true, as there is a traefik.cert"],
   ])("%j is refused", (traefik, told) => {
-    expect(problems({ traefik }).join("\n")).toContain(told);
+    expect(problemsWith({ traefik }).join("\n")).toContain(told);
   });
 
   it("with tls wants an https url, where there is one", () => {
     const traefik = { tls: true };
-    expect(problems({ traefik })).toEqual([]);
-    expect(problems({ traefik, url: "https://mlflow.lan:8443" })).toEqual([]);
-    expect(problems({ traefik, url: "http://mlflow.lan" })).toEqual([
-      'url: found "http://mlflow.lan"; expected an https:// URL, as traefik.tls is true',
+    expect(problemsWith({ traefik })).toEqual([]);
+    expect(problemsWith({ traefik, url: "https://mlflow.lan:8443" })).toEqual([]);
+    expect(problemsWith({ traefik, url: "http://mlflow.lan" })).toEqual([
+      'homelab.config.ts: url: found "http://mlflow.lan"; expected an https:// URL, as traefik.tls is true',
     ]);
   });
 
   it("lets addresses and ranges in", () => {
-    expect(problems({ traefik: { ipAllowList: ["10.0.0.1", "10.0.0.0/8", "fd00::/8"] } })).toEqual(
-      [],
-    );
+    expect(
+      problemsWith({ traefik: { ipAllowList: ["10.0.0.1", "10.0.0.0/8", "fd00::/8"] } }),
+    ).toEqual([]);
   });
 });
 
@@ -65,17 +56,17 @@ describe("dns", () => {
     [{ ...dnsmasq, host: { name: "all" } }, "dns.host.name: found"],
     [{ provider: "none", target: "x" }, "dns.target: unknown key"],
   ])("%j is refused", (dns, told) => {
-    expect(problems({ dns }).join("\n")).toContain(told);
+    expect(problemsWith({ dns }).join("\n")).toContain(told);
   });
 
   it("makes no record for an address", () => {
-    expect(problems({ dns: pihole, hostname: "10.0.0.7" })).toEqual([
-      'hostname: found "10.0.0.7"; expected a name, as dns makes a record for it',
+    expect(problemsWith({ dns: pihole, hostname: "10.0.0.7" })).toEqual([
+      'homelab.config.ts: hostname: found "10.0.0.7"; expected a name, as dns makes a record for it',
     ]);
   });
 
   it("is taken as it is meant", () => {
     for (const dns of [pihole, dnsmasq, { ...dnsmasq, provider: "pihole", version: 5 }])
-      expect(problems({ dns })).toEqual([]);
+      expect(problemsWith({ dns })).toEqual([]);
   });
 });
