@@ -13,6 +13,16 @@ export function getOverSocket(socketPath: string, path: string): Promise<number>
   });
 }
 
+/** Why a server is taken for absent: no status at all, be it good or bad. Undefined when it is there. */
+export async function whySilent(url: string, seconds = 5): Promise<string | undefined> {
+  try {
+    await fetch(url, { signal: AbortSignal.timeout(seconds * 1000) });
+    return undefined;
+  } catch {
+    return `${url} does not answer`;
+  }
+}
+
 /** The JSON at a URL; nothing when it does not answer, or not with 200. */
 export async function getJson(url: string, seconds = 5): Promise<unknown> {
   try {

@@ -1,6 +1,7 @@
 import { mkdirSync } from "node:fs";
 import { dirname } from "node:path";
 import { stringify } from "yaml";
+import { whySilent } from "./http.ts";
 import { ensureServer, type ServerCommand, stopServer } from "./servers.ts";
 import type { LabSettings } from "./settings.ts";
 import type { Work } from "./work.ts";
@@ -49,15 +50,8 @@ function traefik(settings: LabSettings, binary: string): ServerCommand {
   return {
     name: "traefik",
     command: [binary, `--configFile=${settings.traefik.configFile}`],
-    unhealthy: async () => {
-      try {
-        // Whether it knows a router for that name or not, it is there.
-        await fetch(url, { signal: AbortSignal.timeout(5000) });
-        return undefined;
-      } catch {
-        return `${url} does not answer`;
-      }
-    },
+    // Whether it knows a router for that name or not, it is there.
+    unhealthy: () => whySilent(url),
     patience: 60,
   };
 }

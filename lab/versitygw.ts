@@ -1,6 +1,7 @@
 /** An S3 server beside the lab: versitygw, on a folder of the lab. */
 import { mkdirSync } from "node:fs";
 import { goBuild } from "./go-build.ts";
+import { whySilent } from "./http.ts";
 import { ensureServer } from "./servers.ts";
 import type { Work } from "./work.ts";
 
@@ -36,15 +37,8 @@ export async function ensureVersitygw(
       command: [binary, ...listening, "--quiet", "posix", settings.s3.dataDir],
       // Not as arguments, which all of this machine can read.
       env: { ROOT_ACCESS_KEY: LAB_S3_ACCOUNT.access, ROOT_SECRET_KEY: LAB_S3_ACCOUNT.secret },
-      unhealthy: async () => {
-        try {
-          // Without a signature it refuses, and so is there.
-          await fetch(url, { signal: AbortSignal.timeout(5000) });
-          return undefined;
-        } catch {
-          return `${url} does not answer`;
-        }
-      },
+      // Without a signature it refuses, and so is there.
+      unhealthy: () => whySilent(url),
       patience: 60,
     },
     signal,
