@@ -11,14 +11,20 @@ export const POOLS_OF_WORKER = 2;
 /** MLflow can't be told to have no overflow: a pool is one connection and one more at least. */
 const SMALLEST_POOL = 2;
 
+const RUNS_STAY =
+  "Needed where the job runs with that backend store: its runs are not moved, so new ones begin here.";
+
+const ARTIFACTS_STAY =
+  "Needed where the job keeps its artifacts elsewhere: what the deploy says. Nothing is moved.";
+
+/** The word that lets a deploy give a job another kind of store. */
+function replaces<Word extends z.ZodType>(word: Word, why: string) {
+  return word.optional().describe(why);
+}
+
 const sqlite = z.strictObject({
   type: z.literal("sqlite").describe("A file on volumes.backendStore, for one server."),
-  replaces: z
-    .literal("postgresql")
-    .optional()
-    .describe(
-      "Needed where the job runs with that backend store: its runs are not moved, so new ones begin here.",
-    ),
+  replaces: replaces(z.literal("postgresql"), RUNS_STAY),
 });
 
 const postgresql = z.strictObject({
@@ -33,22 +39,12 @@ const postgresql = z.strictObject({
     .describe(
       "Connections that all workers of all servers may hold at most; their pools are computed from it. During an update there are twice as many servers.",
     ),
-  replaces: z
-    .literal("sqlite")
-    .optional()
-    .describe(
-      "Needed where the job runs with that backend store: its runs are not moved, so new ones begin here.",
-    ),
+  replaces: replaces(z.literal("sqlite"), RUNS_STAY),
 });
 
 const volume = z.strictObject({
   type: z.literal("volume").describe("Files on volumes.artifacts, which pass through the server."),
-  replaces: z
-    .string()
-    .optional()
-    .describe(
-      "Needed where the job keeps its artifacts elsewhere: what the deploy says. Nothing is moved.",
-    ),
+  replaces: replaces(z.string(), ARTIFACTS_STAY),
 });
 
 const s3 = z.strictObject({
@@ -100,12 +96,7 @@ const s3 = z.strictObject({
     .describe(
       '"proxied": clients send artifacts to MLflow. "direct": clients speak S3 with the bucket, and need an endpoint and credentials of their own.',
     ),
-  replaces: z
-    .string()
-    .optional()
-    .describe(
-      "Needed where the job keeps its artifacts elsewhere: what the deploy says. Nothing is moved.",
-    ),
+  replaces: replaces(z.string(), ARTIFACTS_STAY),
 });
 
 /** The stores of the server. */
@@ -239,6 +230,11 @@ export function artifactsPlace({ artifacts }: Storage): string {
   if (artifacts.type === "volume") return "volume";
   const { endpoint, bucket, prefix } = artifacts;
   return `${endpoint ?? "s3:/"}/${bucket}/${prefix}`;
+}
+
+/** How clients reach the artifacts. */
+export function artifactsAccess({ artifacts }: Storage): S3Artifacts["access"] {
+  return artifacts.type === "s3" ? artifacts.access : "proxied";
 }
 
 /** Whether two servers may run on the same data at a time. */

@@ -5,7 +5,7 @@ import { App, LocalBackend, TerraformOutput, TerraformStack } from "cdktf";
 import type { Construct } from "constructs";
 import { clientUrl } from "../config/client-url.ts";
 import type { HomelabConfig } from "../config/schema.ts";
-import { artifactsPlace, driversOf, isShared } from "../config/storage.ts";
+import { artifactsAccess, artifactsPlace, driversOf, isShared } from "../config/storage.ts";
 import { dataOf, pathOnClient } from "../config/volume.ts";
 import { DeploymentCheck } from "../constructs/deployment-check.ts";
 import { DnsRecord } from "../constructs/dns-record.ts";
@@ -196,7 +196,7 @@ export class MlflowStack extends TerraformStack {
         hostname: config.hostname,
         url,
         through: config.check.through,
-        artifacts: accessOf(config),
+        artifacts: artifactsAccess(config.storage),
         traefik: traefikProvider(config),
         dns: record.spec && {
           server: record.spec.server,
@@ -251,9 +251,4 @@ export class MlflowStack extends TerraformStack {
 function mayMove(config: HomelabConfig): boolean {
   if (isShared(config.storage) || config.clients.length < 2) return false;
   return mounts(config).every(({ volume }) => "nfs" in volume.source);
-}
-
-/** How clients reach the artifacts. */
-function accessOf({ storage: { artifacts } }: HomelabConfig): "proxied" | "direct" {
-  return artifacts.type === "s3" ? artifacts.access : "proxied";
 }
