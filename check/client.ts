@@ -48,7 +48,7 @@ export async function whyUnhealthy(
   } catch (error) {
     return reason(error);
   } finally {
-    // An open connection would keep the process for as long as the server does.
+    // While a deploy waits, this is asked once a second, by an agent each.
     await dispatcher?.close();
   }
 }
