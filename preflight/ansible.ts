@@ -34,12 +34,12 @@ export interface MachineProblem {
   readonly away?: boolean;
 }
 
-/** @param otherwise what to do without it */
-export function probeAnsibleCommand(otherwise: string): string[] {
+/** @param otherwise what can be done without it, if anything */
+export function probeAnsibleCommand(otherwise?: string): string[] {
   // That it is there is enough: to ask its version takes a second.
   if (isOnPath("ansible-playbook")) return [];
   return [
-    `ansible-playbook: not found; install Ansible (Debian: apt-get install ansible; else pipx install ansible-core), or ${otherwise}`,
+    `ansible-playbook: not found; install Ansible (Debian: apt-get install ansible; else pipx install ansible-core)${otherwise ? `, or ${otherwise}` : ""}`,
   ];
 }
 
