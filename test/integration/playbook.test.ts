@@ -15,93 +15,29 @@ import { Testing } from "cdktf";
 import { execa } from "execa";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { ROOT } from "../../config/load.ts";
-import { NomadVolumes, type NomadVolumesProps } from "../../constructs/nomad-volumes.ts";
-import { sshServerProgram } from "../tools.ts";
+import { NomadVolumes } from "../../constructs/nomad-volumes.ts";
 import { freePorts, type NomadAgent, startNomadAgent } from "./nomad-agent.ts";
+import {
+  ANSIBLE_CONFIG,
+  type Changes,
+  generate,
+  LOCAL,
+  run,
+  skipWithout,
+  tools,
+} from "./playbook.ts";
 import { type SshServer, startSshServer } from "./ssh-server.ts";
 
-const CONFIG = join(ROOT, "ansible", "ansible.cfg");
+const { ansible, lint, nomad, root, sshd, terraform } = tools;
 const HOSTILE = 'it\'s "q" ${x} %{y} $${z} {{ 1/0 }} {% raw %} {# c #} `id` $(id) \\n ü';
-const LOCAL = { name: "here", connection: "local", port: 22, become: true } as const;
-
-const which = async (command: string) =>
-  (await execa("which", [command], { reject: false })).stdout || undefined;
-const ansible = await which("ansible-playbook");
-const lint = await which("ansible-lint");
-const terraform = (await which("terraform")) ?? (await which("tofu"));
-const nomad = process.env.HOMELAB_TEST_NOMAD || (await which("nomad"));
-const sshd = existsSync(sshServerProgram()) ? sshServerProgram() : undefined;
-const root = process.getuid?.() === 0;
-
-function skipWithout(what: Record<string, unknown>): boolean {
-  const missing = Object.keys(what).filter((each) => !what[each]);
-  if (missing.length > 0) console.log(`skipped: needs ${missing.join(", ")}`);
-  return missing.length > 0;
-}
 
 const workspace = mkdtempSync(join(tmpdir(), "homelab-playbook-"));
 afterAll(() => rmSync(workspace, { recursive: true, force: true }));
 
-type Changes = Partial<Omit<NomadVolumesProps, "volumes">> & { volumes?: Record<string, string> };
-
-/** Writes playbook, inventory and drop-in. */
-function generate({ volumes = {}, ...changes }: Changes): NomadVolumes {
-  let made: NomadVolumes | undefined;
-  Testing.synthScope((scope) => {
-    made = new NomadVolumes(scope, "volumes", {
-      root: ROOT,
-      job: "mlflow",
-      uid: 1000,
-      gid: 1000,
-      clients: [LOCAL],
-      nomadClient: {
-        configDir: "/etc/nomad.d",
-        address: "http://127.0.0.1:4646",
-        restart: { service: "nomad" },
-      },
-      directory: mkdtempSync(join(workspace, "generated-")),
-      ...changes,
-      volumes: Object.entries(volumes).map(([name, path]) => ({
-        name,
-        source: { directory: path },
-        mode: "0750",
-      })),
-    });
-  });
-  if (!made) throw new Error("nothing was generated");
-  return made;
-}
-
-interface Run {
-  readonly code: number | undefined;
-  readonly output: string;
-  /** Of each host, what the recap counts. */
-  readonly recap: Record<string, Record<string, number>>;
-}
-
-async function run(
-  { files }: Pick<NomadVolumes, "files">,
-  args: string[] = [],
-  env: Record<string, string> = {},
-): Promise<Run> {
-  const result = await execa(
-    "ansible-playbook",
-    ["--inventory", files.inventory, files.playbook, ...args],
-    { env: { ANSIBLE_CONFIG: CONFIG, ...env }, reject: false, all: true },
-  );
-  const recap: Run["recap"] = {};
-  for (const [, host = "", counts = ""] of result.all.matchAll(/^(\S+) +: (ok=.*)$/gm))
-    recap[host] = Object.fromEntries(
-      [...counts.matchAll(/(\w+)=(\d+)/g)].map(([, key, count]) => [key, Number(count)]),
-    );
-  const output = result.all.replaceAll('\\"', '"').replace(/[ \t]+/g, " ");
-  return { code: result.exitCode, output, recap };
-}
-
 describe.skipIf(skipWithout({ "ansible-playbook": ansible }))("the generated playbook", () => {
   test("is valid for Ansible, whatever the user's texts are", async () => {
     for (const text of ["ordinary", HOSTILE]) {
-      const generated = generate({
+      const generated = generate(workspace, {
         volumes: { one: `/srv/${text}/one` },
         nomadClient: {
           configDir: `/etc/${text}`,
@@ -120,7 +56,7 @@ describe.skipIf(skipWithout({ "ansible-playbook": ansible }))("the generated pla
           "-e",
           "ansible_connection=local",
         ]),
-        { env: { ANSIBLE_CONFIG: CONFIG, ANSIBLE_CALLBACK_RESULT_FORMAT: "json" } },
+        { env: { ANSIBLE_CONFIG, ANSIBLE_CALLBACK_RESULT_FORMAT: "json" } },
       );
       const printed = JSON.parse(stdout.slice(stdout.indexOf("{"))) as { msg: unknown };
       const read = typeof printed.msg === "string" ? JSON.parse(printed.msg) : printed.msg;
@@ -131,14 +67,14 @@ describe.skipIf(skipWithout({ "ansible-playbook": ansible }))("the generated pla
   test.skipIf(skipWithout({ "ansible-lint": lint }))(
     "passes ansible-lint's production profile, and so do the roles",
     async () => {
-      const { files } = generate({ volumes: { one: "/srv/one" } });
+      const { files } = generate(workspace, { volumes: { one: "/srv/one" } });
       const roles = ["volume_directories", "nomad_host_volumes", "nfs_mounts", "dns_record"];
       const result = await execa(
         "ansible-lint",
         ["--profile", "production", "--offline", "--nocolor", files.playbook].concat(
           roles.map((role) => join(ROOT, "ansible", "roles", role)),
         ),
-        { env: { ANSIBLE_CONFIG: CONFIG }, cwd: workspace, reject: false, all: true },
+        { env: { ANSIBLE_CONFIG }, cwd: workspace, reject: false, all: true },
       );
       expect(result.all).toMatch(/Passed/);
       expect(result.exitCode).toBe(0);
@@ -177,7 +113,7 @@ describe.skipIf(skipWithout({ terraform }))("the provisioner", () => {
     await execa(terraform ?? "", ["init", "-input=false"], { cwd: stack, env });
     await execa(terraform ?? "", ["apply", "-input=false", "-auto-approve"], { cwd: stack, env });
     expect(readFileSync(seen, "utf8").split("\0").slice(0, -1)).toEqual([
-      CONFIG,
+      ANSIBLE_CONFIG,
       "--inventory",
       join(directory, "inventory.yml"),
       join(directory, "playbook.yml"),
@@ -207,7 +143,7 @@ describe.skipIf(skipWithout({ "ansible-playbook": ansible, nomad, root }))(
     });
     const dropIn = () => join(agent.configDir, "homelab-mlflow-volumes.hcl");
     const playbook = (changes: Changes = {}) =>
-      generate({ volumes: paths, nomadClient: settings(), ...changes });
+      generate(workspace, { volumes: paths, nomadClient: settings(), ...changes });
 
     beforeAll(async () => {
       agent = await startNomadAgent(nomad ?? "", workspace);
@@ -395,71 +331,6 @@ describe.skipIf(skipWithout({ "ansible-playbook": ansible, nomad, root }))(
         here: { unreachable: 0, failed: 0 },
       });
       expect(await agent.hostVolumes()).toMatchObject(paths);
-    });
-
-    test("a client is vacated for a new mount: the job's allocations have ended, and it is readmitted", async () => {
-      const job = {
-        ...{ ID: "mlflow", Name: "mlflow", Datacenters: ["dc1"] },
-        TaskGroups: [
-          {
-            Name: "svc",
-            Tasks: [
-              {
-                Name: "stubborn",
-                Driver: "raw_exec",
-                Config: { command: "/bin/sh", args: ["-c", "trap '' INT TERM; sleep 600"] },
-                KillTimeout: 15e9, // nanoseconds
-                Resources: { CPU: 10, MemoryMB: 10 },
-              },
-            ],
-          },
-        ],
-      };
-      const ask = async (path: string, body?: unknown) => {
-        const method = body ? { method: "POST", body: JSON.stringify(body) } : {};
-        return (await fetch(`${agent.address}/v1/${path}`, method)).json();
-      };
-      const running = async () => {
-        const all = (await ask("job/mlflow/allocations")) as { ClientStatus: string }[];
-        return all.filter(({ ClientStatus }) => ClientStatus === "running").length;
-      };
-      const eligibility = async () => {
-        const nodes = (await ask("nodes")) as { SchedulingEligibility: string }[];
-        return nodes.map(({ SchedulingEligibility }) => SchedulingEligibility);
-      };
-      const play = async (steps: string[], ...args: string[]) => {
-        const tasks = steps.map((tasks_from) => ({
-          name: tasks_from,
-          "ansible.builtin.include_role": { name: "nomad_host_volumes", tasks_from },
-        }));
-        const file = join(workspace, "vacate.yml");
-        const plays = [{ name: "vacate", hosts: "nomad_clients", gather_facts: false, tasks }];
-        writeFileSync(file, JSON.stringify(plays));
-        const { files } = playbook();
-        return run({ files: { ...files, playbook: file } }, args);
-      };
-      await ask("jobs", { Job: job });
-      await expect.poll(running, { timeout: 60_000 }).toBe(1);
-
-      const refused = await play(["vacate"], "-e", "nomad_host_volumes_timeout=2");
-      expect(refused.code, refused.output).toBe(2);
-      expect(refused.output).toMatch(
-        /here: job mlflow: found \w{8} still running 2 s after it was/,
-      );
-
-      const vacated = await play(["vacate"]);
-      expect(vacated.code, vacated.output).toBe(0);
-      expect(await running()).toBe(0);
-      expect(await eligibility()).toEqual(["ineligible"]);
-
-      const readmitted = await play(["vacate", "readmit"]);
-      expect(readmitted.code, readmitted.output).toBe(0);
-      expect(await eligibility()).toEqual(["eligible"]);
-      await expect.poll(running, { timeout: 60_000 }).toBe(1);
-      await fetch(`${agent.address}/v1/job/mlflow?purge=true`, { method: "DELETE" });
-      // Its secrets directory is a mount of its own, until Nomad has cleared the task away.
-      const mounts = async () => (await execa("findmnt", ["--list", "--output", "TARGET"])).stdout;
-      await expect.poll(mounts, { timeout: 60_000 }).not.toContain(workspace);
     });
 
     describe.skipIf(skipWithout({ sshd }))("over ssh", () => {
