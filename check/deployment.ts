@@ -145,7 +145,8 @@ export async function placementFailures(nomad: NomadApi, job: string): Promise<s
 }
 
 function explainPlacement(failure: NomadPlacementFailure): string[] {
-  if (failure.NodesEvaluated === 0) return ["no Nomad client is ready in nomad.datacenters"];
+  if (failure.NodesEvaluated === 0)
+    return ["no Nomad client is ready in nomad.datacenters and nomad.nodePool"];
   return [
     ...Object.entries(failure.ConstraintFiltered ?? {}).map(
       ([constraint, count]) => `${count} of the clients refused by "${constraint}"`,

@@ -81,6 +81,13 @@ export const homelabSchema = z
           .min(1, { error: "at least one datacenter" })
           .default(["dc1"])
           .describe("Datacenters the job may run in; globs as Nomad knows them."),
+        nodePool: z
+          .string()
+          .regex(/^[\w-]{1,128}$/, { error: "1 to 128 letters, digits, - or _" })
+          .default("default")
+          .describe(
+            'Node pool of the clients the job may run on; "all" is every one. Nomad 1.6 and later.',
+          ),
         namespace: z
           .string()
           .regex(/^[a-zA-Z0-9-]{1,128}$/, { error: "1 to 128 letters, digits or hyphens" })

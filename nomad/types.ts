@@ -101,4 +101,6 @@ export interface NomadNode {
   readonly Name: string;
   readonly Status: string;
   readonly Datacenter: string;
+  /** Nomad 1.6 and later. */
+  readonly NodePool?: string;
 }

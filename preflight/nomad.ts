@@ -25,17 +25,7 @@ export async function probeNomad({ nomad }: HomelabConfig, deploys: boolean): Pr
       problems.push(
         `${where}: there is no namespace "${namespace}"; make it, or set nomad.namespace`,
       );
-    const ready = nodes.filter((each) => each.Status === "ready");
-    const found = nodes.map((each) => `${each.Name} is ${each.Status}`).join(", ") || "none";
-    if (ready.length === 0)
-      problems.push(`${where}: no client is ready to run the job: found ${found}; start one`);
-    else if (
-      !ready.some((each) => nomad.datacenters.some((glob) => matches(each.Datacenter, glob)))
-    )
-      problems.push(
-        `${where}: no client is ready in nomad.datacenters: found ${ready.map((each) => `${each.Name} in ${each.Datacenter}`).join(", ")}; set nomad.datacenters`,
-      );
-    return problems;
+    return [...problems, ...noPlace(nomad, nodes).map((line) => `${where}: ${line}`)];
   } catch (error) {
     if (error instanceof UserError && !(error instanceof NomadUnreachable))
       return [...error.problems];
@@ -43,6 +33,28 @@ export async function probeNomad({ nomad }: HomelabConfig, deploys: boolean): Pr
       `${where}: ${reason(error instanceof NomadUnreachable ? error.cause : error)}; ${SETTING}`,
     ];
   }
+}
+
+/** Why none of the clients may run the job. */
+function noPlace(
+  { datacenters, nodePool }: HomelabConfig["nomad"],
+  nodes: readonly NomadNode[],
+): string[] {
+  const ready = nodes.filter((each) => each.Status === "ready");
+  if (ready.length === 0) {
+    const found = nodes.map((each) => `${each.Name} is ${each.Status}`).join(", ") || "none";
+    return [`no client is ready to run the job: found ${found}; start one`];
+  }
+  const none = (setting: string, where: (node: NomadNode) => string) => {
+    const found = ready.map((each) => `${each.Name} in ${where(each)}`).join(", ");
+    return [`no client is ready in ${setting}: found ${found}; set ${setting}`];
+  };
+  const there = ready.filter((each) => datacenters.some((glob) => matches(each.Datacenter, glob)));
+  if (there.length === 0) return none("nomad.datacenters", ({ Datacenter }) => Datacenter);
+  const poolOf = ({ NodePool = "default" }: NomadNode) => NodePool;
+  if (nodePool !== "all" && !there.some((each) => poolOf(each) === nodePool))
+    return none("nomad.nodePool", poolOf);
+  return [];
 }
 
 /** Nomad's globs know "*" alone: https://github.com/ryanuber/go-glob */

@@ -14,6 +14,8 @@ export interface ProbeJob {
   readonly region: string;
   readonly namespace: string;
   readonly datacenters: readonly string[];
+  /** @default the pool "default" */
+  readonly nodePool?: string;
   readonly constraints: readonly {
     readonly attribute: string;
     readonly operator: string;

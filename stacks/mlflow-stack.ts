@@ -91,6 +91,7 @@ export class MlflowStack extends TerraformStack {
               region: target.region,
               namespace: target.namespace,
               datacenters: config.nomad.datacenters,
+              nodePool: nodePool(config),
               constraints: config.job.constraints,
               env: probeEnvironment(config),
               files: taskFiles(config),
@@ -143,6 +144,7 @@ export class MlflowStack extends TerraformStack {
       region: target.region,
       namespace: target.namespace,
       datacenters: config.nomad.datacenters,
+      nodePool: nodePool(config),
       priority: config.job.priority,
       constraints: config.job.constraints,
       image: image.reference,
@@ -245,6 +247,11 @@ export class MlflowStack extends TerraformStack {
   private output(name: string, value: string): void {
     new TerraformOutput(this, name, { value }).overrideLogicalId(name);
   }
+}
+
+/** Nothing where it is Nomad's own default: before 1.6 it knew of no pools. */
+function nodePool({ nomad }: HomelabConfig): string | undefined {
+  return nomad.nodePool === "default" ? undefined : nomad.nodePool;
 }
 
 /** Whether more than one client has a database that only one server may write to. */

@@ -147,6 +147,20 @@ describe("before a deploy", () => {
     expect(await probeNomad(right, true)).toEqual([]);
   });
 
+  it("a node pool without a ready client is told of", async () => {
+    const nodes = [
+      { Name: "m700", Status: "ready", Datacenter: "dc1" }, // of a Nomad before 1.6
+      { Name: "m800", Status: "ready", Datacenter: "dc1", NodePool: "default" },
+    ];
+    const address = `http://${await fakeNomad(nodes)}`;
+    const inPool = (nodePool: string) => probeNomad(config({ nomad: { address, nodePool } }), true);
+    expect(await inPool("gpu")).toEqual([
+      `Nomad at ${address}: no client is ready in nomad.nodePool: found m700 in default, m800 in default; set nomad.nodePool`,
+    ]);
+    expect(await inPool("default")).toEqual([]);
+    expect(await inPool("all")).toEqual([]);
+  });
+
   it("a Nomad whose clients are all down is told of", async () => {
     const address = `http://${await fakeNomad([{ Name: "m700", Status: "down" }])}`;
     expect(await probeNomad(config({ nomad: { address } }), true)).toEqual([

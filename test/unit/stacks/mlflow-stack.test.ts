@@ -196,7 +196,7 @@ describe("the stack", () => {
 
   it("renders the seed's job with every option set", async () => {
     const config = smallConfig({
-      nomad: { region: "global", datacenters: ["DC0", "DC1"], namespace: "ml" },
+      nomad: { region: "global", datacenters: ["DC0", "DC1"], nodePool: "nas", namespace: "ml" },
       job: {
         priority: 70,
         port: 5000,

@@ -1,6 +1,7 @@
 job "mlflow" {
   region      = "global"
   datacenters = ["DC0", "DC1"]
+  node_pool   = "nas"
   namespace   = "ml"
   type        = "service"
   priority    = 70
