@@ -34,6 +34,9 @@ export const EXPORTS = ["/srv/nas/backend", "/srv/nas/artifacts"] as const;
 /** Its bit in the masks of /proc/PID/status: proc(5). */
 const SIGKILL = 1n << 8n;
 
+/** In the flags of /proc/PID/stat: PF_EXITING of Linux's include/linux/sched.h. */
+const EXITING = 0x4;
+
 /** Seconds; an emulated Python takes minutes to serve. */
 export const PATIENCE = 900;
 
@@ -226,21 +229,25 @@ export class Homelab {
   }
 
   /**
-   * The threads of an allocation's server that may still run: not those that have ended, nor those that
-   * have a SIGKILL before them. Each is a line of /proc/PID/task/TID/status.
+   * The threads of an allocation's server that may still run: not those that have ended, nor those in
+   * whose way to their end only the kernel stands. Each is told by its state, its flags and the masks of
+   * its pending signals.
    */
   async threadsThatLive(machine: Machine, allocation: string): Promise<string[]> {
     const script = `for container in $(docker ps --quiet --filter name=mlflow_app-${allocation}); do
   for pid in $(docker top $container -eo pid | tail -n +2); do
-    cat /proc/$pid/task/*/status 2>/dev/null
+    for task in /proc/$pid/task/*; do
+      echo $(sed 's/.*) //' $task/stat | cut --delimiter ' ' --fields 1,7) \\
+        $(awk '/^(SigPnd|ShdPnd):/ { print $2 }' $task/status)
+    done
   done
-done | awk '/^State:/ { state = $2 } /^(SigPnd|ShdPnd):/ { pending = pending " " $2 }
-  /^SigBlk:/ { print state pending; pending = "" }'`;
+done 2>/dev/null`;
     const { stdout } = await machine.exec("sudo sh -s", { input: script });
     const isKilled = (mask: string) => (BigInt(`0x${mask}`) & SIGKILL) !== 0n;
     return stdout.split("\n").filter((line) => {
-      const [state, ...pending] = line.split(" ");
-      return state && !["Z", "X"].includes(state) && !pending.some(isKilled);
+      const [state, flags, ...pending] = line.split(" ");
+      if (!flags || state === "Z" || state === "X") return false;
+      return (Number(flags) & EXITING) === 0 && !pending.some(isKilled);
     });
   }
 
