@@ -53,6 +53,8 @@ export function nomadClientConfig(settings: LabSettings, dockerHost: string): st
       servers: [`127.0.0.1:${nomadRpc}`],
       // The ports of jobs are then ports of 127.0.0.1.
       network_interface: "lo",
+      // A job without a port of its own is not given one of the lab's.
+      reserved: { reserved_ports: portsOfTheLab(settings) },
       options: {
         // They ask the metadata service of a cloud; the one for AWS ends Nomad over AWS_CA_BUNDLE.
         "fingerprint.denylist": "env_aws,env_gce,env_azure,env_digitalocean",
@@ -71,6 +73,11 @@ export function nomadClientConfig(settings: LabSettings, dockerHost: string): st
     },
   };
   return `${JSON.stringify(config, undefined, 2)}\n`;
+}
+
+/** All of the lab's hundred but the one that its MLflow has, as Nomad writes them. */
+function portsOfTheLab({ basePort, ports: { mlflow } }: LabSettings): string {
+  return `${basePort}-${mlflow - 1},${mlflow + 1}-${basePort + 99}`;
 }
 
 function nomadClient(settings: LabSettings, binary: string): ServerCommand {

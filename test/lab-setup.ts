@@ -14,7 +14,8 @@ export default async function setup(): Promise<() => Promise<void>> {
   if (process.env.HOMELAB_LAB_OF_TESTS) return async () => {};
   process.env.HOMELAB_LAB_OF_TESTS = "up";
   process.env.HOMELAB_LAB = join(ROOT, ".lab-tests");
-  process.env.HOMELAB_LAB_PORT ??= "34600";
+  // Below what Linux gives to outgoing connections.
+  process.env.HOMELAB_LAB_PORT ??= "26600";
   const settings = labSettings();
   await installTestTools();
   await labUp(settings);

@@ -236,3 +236,16 @@ describe("lab-up", () => {
     await terraform("destroy", "-auto-approve");
   });
 });
+
+describe("the lab's Nomad", () => {
+  it("gives the jobs none of the lab's ports but MLflow's", async () => {
+    const [{ ID = "" } = {}] = (await api.get<{ ID: string }[]>("/nodes")) ?? [];
+    const node = await api.get<{
+      ReservedResources: { Networks: { ReservedHostPorts: string } };
+    }>(`/node/${ID}`);
+    const { basePort, ports } = settings;
+    expect(node?.ReservedResources.Networks.ReservedHostPorts).toBe(
+      `${basePort}-${ports.mlflow - 1},${ports.mlflow + 1}-${basePort + 99}`,
+    );
+  });
+});
