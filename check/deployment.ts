@@ -17,24 +17,25 @@ const LOG_LINES = 20;
  * Waits until Nomad has finished the job's deployment.
  *
  * @param deadline seconds it may take
- * @returns the allocation that runs now
+ * @returns an allocation of each group that runs now, in the job's order
  * @throws UserError when the deployment failed, with Nomad's reason and the task's last log lines
  */
 export async function waitForDeployment(
   nomad: NomadApi,
   job: string,
   deadline: number,
-): Promise<NomadAllocationDetail> {
+): Promise<NomadAllocationDetail[]> {
   const end = Date.now() + deadline * 1000;
-  const wanted = await currentVersion(nomad, job);
+  const { Version: wanted, TaskGroups } = await current(nomad, job);
+  const groups = TaskGroups.map(({ Name }) => Name);
   let shown = "";
   while (Date.now() < end) {
     const deployment = await nomad.getPatiently<NomadDeployment>(`/job/${job}/deployment`);
     const failed = await failedDeployment(nomad, job, wanted);
     if (failed) throw await failure(nomad, job, wanted, failed.StatusDescription);
     if (deployment?.JobVersion === wanted && deployment.Status === "successful") {
-      const running = await runningAllocation(nomad, job, wanted);
-      if (running) return running;
+      const running = await runningAllocations(nomad, job, wanted, groups);
+      if (running.length === groups.length) return running;
     }
     const note = await progress(nomad, job, wanted);
     if (note !== shown) console.log(note);
@@ -44,11 +45,11 @@ export async function waitForDeployment(
   throw await failure(nomad, job, wanted, `not healthy after ${deadline} s`);
 }
 
-async function currentVersion(nomad: NomadApi, job: string): Promise<number> {
-  const current = await nomad.getPatiently<NomadJob>(`/job/${job}`);
-  if (!current)
+async function current(nomad: NomadApi, job: string): Promise<NomadJob> {
+  const found = await nomad.getPatiently<NomadJob>(`/job/${job}`);
+  if (!found)
     throw new UserError([`Nomad at ${nomad.address}: there is no job "${job}"; deploy again`]);
-  return current.Version;
+  return found;
 }
 
 async function failedDeployment(nomad: NomadApi, job: string, version: number) {
@@ -68,11 +69,20 @@ async function allocations(
     .sort((a, b) => b.CreateIndex - a.CreateIndex);
 }
 
-async function runningAllocation(nomad: NomadApi, job: string, version: number) {
-  const running = (await allocations(nomad, job, version)).find(
+async function runningAllocations(
+  nomad: NomadApi,
+  job: string,
+  version: number,
+  groups: readonly string[],
+): Promise<NomadAllocationDetail[]> {
+  const running = (await allocations(nomad, job, version)).filter(
     (each) => each.ClientStatus === "running" && each.DesiredStatus === "run",
   );
-  return running && nomad.getPatiently<NomadAllocationDetail>(`/allocation/${running.ID}`);
+  const found = groups.flatMap((name) => running.find(({ TaskGroup }) => TaskGroup === name) ?? []);
+  const details = await Promise.all(
+    found.map(({ ID }) => nomad.getPatiently<NomadAllocationDetail>(`/allocation/${ID}`)),
+  );
+  return details.flatMap((each) => each ?? []);
 }
 
 /** One line on where the deployment stands. */

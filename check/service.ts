@@ -1,14 +1,9 @@
-import { createHash, randomBytes, randomUUID } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
-import { request } from "undici";
 import { UserError } from "../config/errors.ts";
 import { reason } from "../config/reason.ts";
-import { agentFor, login } from "./client.ts";
+import { type Ask, asking, askSteadily } from "./ask.ts";
+import { carryArtifact } from "./carry-artifact.ts";
 import type { CheckSpec } from "./spec.ts";
-
-/** How often a broken connection is tried again, and how long after. */
-const TRIES = 3;
-const PAUSE_MS = 2_000;
 
 /** A name and an origin that no config allows: RFC 2606 keeps .example free. */
 const FOREIGN = "foreign.example";
@@ -17,20 +12,6 @@ const FOREIGN = "foreign.example";
 const PATIENCE_MS = 45_000;
 
 const API = "/api/2.0/mlflow";
-const ARTIFACTS = "/api/2.0/mlflow-artifacts/artifacts";
-const ARTIFACT_BYTES = 1024 * 1024;
-
-interface Answer {
-  readonly status: number;
-  readonly body: Buffer;
-}
-
-type Ask = (
-  path: string,
-  headers?: Record<string, string>,
-  method?: "GET" | "POST" | "PUT" | "DELETE",
-  body?: Buffer | string,
-) => Promise<Answer>;
 
 /**
  * Asks the running server what a client and a browser would.
@@ -44,46 +25,10 @@ export async function checkService(
   base: string,
   address?: string,
 ): Promise<string[]> {
-  const url = new URL(spec.url);
-  const agent = agentFor(address);
-  const ask: Ask = async (path, headers = {}, method = "GET", body) => {
-    const all = { host: url.host, ...login(), ...headers };
-    const answer = await request(new URL(path, base), {
-      method,
-      headers: all,
-      body,
-      dispatcher: agent,
-    });
-    return { status: answer.statusCode, body: Buffer.from(await answer.body.arrayBuffer()) };
-  };
-
-  try {
+  return asking({ base, host: new URL(spec.url).host, address }, async (ask) => {
     await waitUntilHealthy(ask, spec, base);
-    return await askSteadily(ask, spec, base);
-  } finally {
-    await agent.close();
-  }
-}
-
-/**
- * A proxy may still have connections to the server before this one for a moment, and answers what
- * it sends there with an error of its own, or hangs up.
- */
-async function askSteadily(ask: Ask, spec: CheckSpec, base: string): Promise<string[]> {
-  const fromServer: Ask = async (...args) => {
-    const answer = await ask(...args);
-    if ([502, 503, 504].includes(answer.status)) throw new Error(`status ${answer.status}`);
-    return answer;
-  };
-  for (let tries = 1; ; tries++) {
-    try {
-      return await findProblems(fromServer, spec, base);
-    } catch (error) {
-      if (tries === TRIES)
-        return [`${base}: healthy, then ${reason(error)}; see the server's log, and deploy again`];
-      await sleep(PAUSE_MS);
-    }
-  }
+    return askSteadily(ask, base, (steady) => findProblems(steady, spec, base));
+  });
 }
 
 async function findProblems(ask: Ask, spec: CheckSpec, base: string): Promise<string[]> {
@@ -138,25 +83,9 @@ async function findProblems(ask: Ask, spec: CheckSpec, base: string): Promise<st
     "remove wildcards from server.corsOrigins",
   );
 
-  // Then they are between the clients and the bucket, which was looked at before.
-  if (spec.artifacts === "direct") return problems;
-  const sent = randomBytes(ARTIFACT_BYTES);
-  const path = `${ARTIFACTS}/.homelab-check-${randomUUID()}`;
-  const put = await ask(path, { "content-type": "application/octet-stream" }, "PUT", sent);
-  expect(
-    "uploading an artifact",
-    "200",
-    String(put.status),
-    "see the server's log; is the artifact store writable and not full?",
-  );
-  const received = (await ask(path)).body;
-  expect(
-    "an artifact's SHA-256",
-    sha256(sent),
-    sha256(received),
-    "see the server's log and the artifact store",
-  );
-  await ask(path, {}, "DELETE");
+  // Then they are between the clients and the bucket, which was looked at before, or another server.
+  if (spec.artifacts === "direct" || spec.artifactsServer) return problems;
+  problems.push(...(await carryArtifact(ask, base)));
   return problems;
 }
 
@@ -210,8 +139,4 @@ function whatToDo(spec: CheckSpec, found: Unhealthy): string {
       return `Traefik can't reach the Nomad client: does its firewall let the machine behind ${hostname} in?`;
   }
   return "is the proxy running, and does it know the service?";
-}
-
-function sha256(data: Buffer): string {
-  return createHash("sha256").update(data).digest("hex");
 }

@@ -14,6 +14,8 @@ export interface CheckSpec {
   readonly through: "url" | "allocation";
   /** Whether artifacts pass through the server; it refuses them otherwise. */
   readonly artifacts: "proxied" | "direct";
+  /** The server for artifacts alone, where there is one. */
+  readonly artifactsServer?: ArtifactsServer;
   /** Which of Traefik's providers was told to route the url; none where Traefik is not used. */
   readonly traefik?: "nomad" | "consulCatalog";
   /** The record that a DNS server was told to have; it is asked for, and the name leads there. */
@@ -22,4 +24,11 @@ export interface CheckSpec {
   readonly mlflowVersion: string;
   /** Seconds the deployment may take, from its registration. */
   readonly deadline: number;
+}
+
+export interface ArtifactsServer {
+  /** Where clients reach it, without a path: the url, or one with a hostname of its own. */
+  readonly url: string;
+  /** What the places of its experiments begin with, such as "mlflow-artifacts:/". */
+  readonly root: string;
 }

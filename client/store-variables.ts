@@ -15,7 +15,17 @@ export interface StoreVariables {
  *
  * @param own the caller's environment, where keys may be set already
  */
-export function storeVariables({ artifacts }: Storage, own: NodeJS.ProcessEnv): StoreVariables {
+export function storeVariables(
+  { artifacts, artifactsServer }: Storage,
+  own: NodeJS.ProcessEnv,
+): StoreVariables {
+  if (artifactsServer?.route === "hostname")
+    return {
+      variables: {},
+      notices: [
+        `artifacts go to ${artifactsServer.hostname}, which the client has to reach as well`,
+      ],
+    };
   if (artifacts.type !== "s3" || artifacts.access !== "direct")
     return { variables: {}, notices: [] };
   const { bucket, endpoint, region } = artifacts;

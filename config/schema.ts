@@ -4,6 +4,7 @@
  */
 import { isIP } from "node:net";
 import { z } from "zod";
+import { checkArtifactsServer } from "./artifacts-server.ts";
 import { clients } from "./client.ts";
 import { constraint } from "./constraint.ts";
 import { dns } from "./dns.ts";
@@ -24,7 +25,7 @@ import {
 } from "./fields.ts";
 import { neededMemory } from "./memory.ts";
 import { secret } from "./secret.ts";
-import { checkStorage, driversOf, storage } from "./storage.ts";
+import { checkStorage, driversOfServer, storage } from "./storage.ts";
 import { traefik } from "./traefik.ts";
 import { checkPlaces, volumes } from "./volume.ts";
 
@@ -293,7 +294,7 @@ export const homelabSchema = z
   })
   .superRefine(
     ({ server, resources, storage }, context) => {
-      const drivers = driversOf(storage);
+      const drivers = driversOfServer(storage);
       const needed = neededMemory(server.workers, drivers.length);
       const what = [`server.workers = ${server.workers}`, drivers.join(" and ")];
       if (needed > resources.memory)
@@ -316,7 +317,8 @@ export const homelabSchema = z
       });
   }, toldWith("server"))
   .superRefine(checkStorage, toldWith("storage", "volumes", "clients", "server", "job"))
-  .superRefine(checkPlaces, toldWith("volumes", "clients"))
+  .superRefine(checkPlaces, toldWith("volumes", "clients", "storage"))
+  .superRefine(checkArtifactsServer, toldWith("storage", "hostname", "url", "traefik", "job"))
   .superRefine(
     ({ hostname, url, traefik, dns }, context) => {
       const refuse = (path: string[], input: unknown, message: string) =>

@@ -1,5 +1,6 @@
 /** Where runs and artifacts are kept: what can't work is refused here, with the reason. */
 import { z } from "zod";
+import { artifactsServer } from "./artifacts-server.ts";
 import { absolutePath, httpUrl, wholeNumber } from "./fields.ts";
 import { secret } from "./secret.ts";
 
@@ -110,6 +111,7 @@ export const storage = z
       .discriminatedUnion("type", [volume, s3], { error: '"volume" or "s3"' })
       .default({ type: "volume" })
       .describe("Where models, plots and files are kept."),
+    artifactsServer,
   })
   .prefault({})
   .describe("Where runs and artifacts are kept; docs/modes.md tells when to choose which.");
@@ -181,7 +183,7 @@ export function checkStorage(
     tooMany(
       "two servers that write to one SQLite database would damage it; storage.backendStore can be postgresql",
     );
-  if (volumes.artifacts && !("nfs" in volumes.artifacts.source))
+  if (volumes.artifacts && !("nfs" in volumes.artifacts.source) && !storage.artifactsServer)
     tooMany(
       "the artifacts are in a directory of one client, where servers on others don't see them; storage.artifacts can be s3, or the volume an nfs export",
     );
@@ -223,6 +225,11 @@ export function driversOf({ backendStore, artifacts }: Storage): string[] {
     ...(backendStore.type === "postgresql" ? ["postgresql"] : []),
     ...(artifacts.type === "s3" ? ["s3"] : []),
   ];
+}
+
+/** Those that the server for runs needs itself. */
+export function driversOfServer(storage: Storage): string[] {
+  return driversOf(storage).filter((each) => each !== "s3" || !storage.artifactsServer);
 }
 
 /** Where the artifacts are, as one word: another one is another place. */

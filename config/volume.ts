@@ -156,10 +156,11 @@ function checkSources(backendStore: Volume, artifacts: Volume, context: Context)
 interface Placed {
   readonly volumes: z.output<typeof volumes>;
   readonly clients: readonly { readonly name: string }[];
+  readonly storage: { readonly artifactsServer?: unknown };
 }
 
 /** A directory is one client's: the job must not find another one elsewhere. */
-export function checkPlaces({ volumes, clients }: Placed, context: Context): void {
+export function checkPlaces({ volumes, clients, storage }: Placed, context: Context): void {
   const names = clients.map(({ name }) => name);
   const wrong = (key: string, input: unknown, message: string) =>
     context.addIssue({
@@ -176,7 +177,7 @@ export function checkPlaces({ volumes, clients }: Placed, context: Context): voi
     if (place === undefined)
       wrong(key, place, `the client that has it (${all}), as each would have its own; or nfs`);
     else if (!names.includes(place)) wrong(key, place, `one of clients: ${all}`);
-    else if (places.some((each) => each !== place))
+    else if (!storage.artifactsServer && places.some((each) => each !== place))
       wrong(key, place, `${places[0]}, as for volumes.backendStore: the server needs both volumes`);
     if (place !== undefined) places.push(place);
   }

@@ -24,6 +24,30 @@ export interface MlflowJobProps {
   readonly constraints: readonly JobConstraint[];
   /** Image by digest; may be a Terraform reference. */
   readonly image: string;
+  /** The kinds of the servers' stores, for the job's meta. */
+  readonly storage: string;
+  /** The server, and the one for artifacts alone where there is one; each is a group. */
+  readonly groups: readonly JobGroup[];
+  /** Numeric user and group id of the servers. */
+  readonly uid: number;
+  readonly gid: number;
+  /** Seconds between SIGTERM and SIGKILL. */
+  readonly killTimeout: number;
+  /** Seconds a new allocation has to become healthy, the pull of the image included. */
+  readonly healthyDeadline: number;
+  /** Whose job this is: the mark in its meta; may be a Terraform reference. */
+  readonly owner: string;
+  /** What has to be done before the job is registered. */
+  readonly dependsOn?: ITerraformDependable[];
+}
+
+/** A server, as a group of one task. */
+export interface JobGroup {
+  readonly name: string;
+  /** Name of the task. */
+  readonly task: string;
+  /** Servers at a time. */
+  readonly count: number;
   /**
    * Fixed port on the client.
    * @default one that Nomad picks
@@ -31,10 +55,6 @@ export interface MlflowJobProps {
   readonly staticPort?: number;
   /** Host volumes and where the server finds them. */
   readonly volumes: readonly JobVolume[];
-  /** The kinds of the server's stores, for the job's meta. */
-  readonly storage: string;
-  /** Servers at a time. */
-  readonly count: number;
   /** Files that the server finds in its task's directory. */
   readonly files: readonly JobFile[];
   /** Whether new servers are started while the old ones still serve, and take their place when healthy. */
@@ -47,27 +67,16 @@ export interface MlflowJobProps {
    * @default none
    */
   readonly secrets?: { readonly path: string; readonly generation: string };
-  /** Numeric user and group id of the server. */
-  readonly uid: number;
-  readonly gid: number;
   /** CPU share, MHz. */
   readonly cpu: number;
   /** Memory limit, MiB. */
   readonly memory: number;
-  /** Seconds between SIGTERM and SIGKILL. */
-  readonly killTimeout: number;
-  /** Seconds a new allocation has to become healthy, the pull of the image included. */
-  readonly healthyDeadline: number;
   /**
-   * Seconds after which a client that has lost Nomad's servers stops the job, which may then run on
+   * Seconds after which a client that has lost Nomad's servers stops the server, which may then run on
    * another client: never two that write.
-   * @default it goes on, as there is no other client that could have the job
+   * @default it goes on, as there is no other client that could have it, or two do no harm
    */
   readonly stopOnClientAfter?: number;
-  /** Whose job this is: the mark in its meta; may be a Terraform reference. */
-  readonly owner: string;
-  /** What has to be done before the job is registered. */
-  readonly dependsOn?: ITerraformDependable[];
 }
 
 export interface JobConstraint {
@@ -113,27 +122,27 @@ export class MlflowJob extends Construct {
 
   constructor(scope: Construct, id: string, props: MlflowJobProps) {
     super(scope, id);
+    const volumes = props.groups.flatMap((group) => group.volumes);
+    const [generation] = props.groups.flatMap(({ secrets }) => secrets?.generation ?? []);
     const jobspec = render("mlflow.nomad.hcl", {
       ...props,
-      image: IMAGE,
       owner: { key: OWNER_META, value: OWNER },
-      spread: props.count > 1,
       storage: { key: STORAGE_META, value: props.storage },
-      secrets: props.secrets
-        ? {
-            key: GENERATION_META,
-            generation: props.secrets.generation,
-            data: secretsTemplate(props.secrets),
-          }
-        : null,
-      data: props.volumes.map(({ name, data }) => `${name}=${data}`).join(" "),
-      staticPort: props.staticPort ?? null,
-      stopOnClientAfter: props.stopOnClientAfter ?? null,
+      // One generation for all: each task's variable has it.
+      secrets: generation ? { key: GENERATION_META, generation } : null,
+      data: volumes.map(({ name, data }) => `${name}=${data}`).join(" "),
+      groups: props.groups.map((group) => ({
+        ...props,
+        ...group,
+        ...derived(group),
+        image: IMAGE,
+      })),
     });
+    const images = props.groups.map((): Reference => ["image", IMAGE, props.image]);
     this.resource = new Job(this, "job", {
       provider: props.provider,
       jobspec: withReferences(escapeTerraform(jobspec), [
-        ["image", IMAGE, props.image],
+        ...images,
         [OWNER_META, OWNER, props.owner],
       ]),
       detach: true,
@@ -144,8 +153,20 @@ export class MlflowJob extends Construct {
   }
 }
 
-/** The jobspec with these values in place. A text of the user's has its quotes escaped: it is none. */
-function withReferences(jobspec: string, references: [key: string, from: string, to: string][]) {
+/** What the template wants to know of a group besides, absent things as null. */
+function derived({ count, secrets, staticPort, stopOnClientAfter }: JobGroup) {
+  return {
+    spread: count > 1,
+    secrets: secrets ? { data: secretsTemplate(secrets) } : null,
+    staticPort: staticPort ?? null,
+    stopOnClientAfter: stopOnClientAfter ?? null,
+  };
+}
+
+type Reference = readonly [key: string, from: string, to: string];
+
+/** The jobspec with these values in place, each once. A text of the user's has its quotes escaped: it is none. */
+function withReferences(jobspec: string, references: readonly Reference[]) {
   return references.reduce(
     (text, [key, from, to]) => text.replace(`${key} = "${from}"`, () => `${key} = "${to}"`),
     jobspec,

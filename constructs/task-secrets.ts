@@ -30,10 +30,10 @@ export class TaskSecrets extends Construct {
 
   constructor(scope: Construct, id: string, props: TaskSecretsProps) {
     super(scope, id);
-    const { nomad, job, sources } = props.spec;
+    const { sources, ...where } = props.spec;
     // Without its block, Terraform would not know how to remove the variable.
     const count = Object.keys(sources).length > 0 ? 1 : 0;
-    const place = escapeTerraform(JSON.stringify({ nomad, job }));
+    const place = escapeTerraform(JSON.stringify(where));
     const write = runScript(props.root, "secrets/main.ts", {
       HOMELAB_SECRETS_DO: "write",
       HOMELAB_SECRETS: escapeTerraform(JSON.stringify(props.spec)),
@@ -58,6 +58,6 @@ export class TaskSecrets extends Construct {
       provisioners: [write],
     });
     this.written = count > 0 ? [values] : [];
-    if (count > 0) this.ofTask = { path: variablePath(job), generation: props.generation };
+    if (count > 0) this.ofTask = { path: variablePath(where), generation: props.generation };
   }
 }

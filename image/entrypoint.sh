@@ -6,9 +6,11 @@
 #                  .homelab-volume whose first line is the volume's name, so that the bare mount
 #                  point of a volume that is not mounted is never written to.
 # HOMELAB_BACKEND_STORE  sqlite, or postgresql with the URI in MLFLOW_BACKEND_STORE_URI: not an
-#                  argument, which each process of the machine could read.
-# HOMELAB_ARTIFACTS  a directory, or s3://BUCKET/PREFIX
-# HOMELAB_ARTIFACTS_ACCESS  proxied: they pass through the server; direct: clients reach them alone.
+#                  argument, which each process of the machine could read. none: no runs, the
+#                  server is for artifacts alone.
+# HOMELAB_ARTIFACTS  a directory, or s3://BUCKET/PREFIX; with direct also mlflow-artifacts:/
+# HOMELAB_ARTIFACTS_ACCESS  proxied: they pass through the server; direct: clients reach them alone, or
+#                  through another server.
 # HOMELAB_SECRETS  file with the server's secrets: a JSON object of environment variables; none by
 #                  default.
 set -eu
@@ -40,12 +42,14 @@ for pair in $HOMELAB_VOLUMES; do
   fi
 done
 
-if [ "$HOMELAB_BACKEND_STORE" = sqlite ]; then
-  /opt/mlflow/bin/python /opt/server/database.py "$database"
-  set -- --backend-store-uri "sqlite:///$database" "$@"
-else
-  /opt/mlflow/bin/python /opt/server/stores.py
-fi
+case $HOMELAB_BACKEND_STORE in
+  sqlite)
+    /opt/mlflow/bin/python /opt/server/database.py "$database"
+    set -- --backend-store-uri "sqlite:///$database" "$@"
+    ;;
+  none) set -- --artifacts-only "$@" ;;
+  *) /opt/mlflow/bin/python /opt/server/stores.py ;;
+esac
 
 if [ "$HOMELAB_ARTIFACTS_ACCESS" = direct ]; then
   set -- --no-serve-artifacts --default-artifact-root "$HOMELAB_ARTIFACTS" "$@"

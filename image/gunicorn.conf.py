@@ -49,7 +49,7 @@ def when_ready(server):
         import sqlite_turns
 
         sqlite_turns.install()
-    else:
+    elif os.environ["HOMELAB_BACKEND_STORE"] == "postgresql":
         import psycopg2
         import sqlalchemy.dialects.postgresql.psycopg2  # noqa: F401
     if os.environ["HOMELAB_ARTIFACTS"].startswith("s3://"):

@@ -7,12 +7,21 @@ import type { LabSettings } from "./settings.ts";
 import type { Work } from "./work.ts";
 import { writeIfChanged } from "./write-file.ts";
 
-/** The lab's Traefik, healthy. A changed configuration starts it anew. */
-export async function ensureTraefik(binary: string, work: Work): Promise<"started" | "running"> {
+/**
+ * The lab's Traefik, healthy. A changed configuration starts it anew.
+ *
+ * @param bridge where the containers reach it as well, as those of a homelab reach theirs
+ */
+export async function ensureTraefik(
+  binary: string,
+  bridge: string | undefined,
+  work: Work,
+): Promise<"started" | "running"> {
   const { settings } = work;
   mkdirSync(dirname(settings.traefik.configFile), { recursive: true });
   const { traefik: port, nomadHttp } = settings.ports;
-  const config = traefikConfig(`127.0.0.1:${port}`, `http://127.0.0.1:${nomadHttp}`);
+  const listen = ["127.0.0.1", ...(bridge ? [bridge] : [])].map((each) => `${each}:${port}`);
+  const config = traefikConfig(listen, `http://127.0.0.1:${nomadHttp}`);
   if (writeIfChanged(settings.traefik.configFile, config)) await stopServer(settings, "traefik");
   return ensureServer(settings, traefik(settings, binary), work.signal);
 }
@@ -20,20 +29,22 @@ export async function ensureTraefik(binary: string, work: Work): Promise<"starte
 /**
  * https://doc.traefik.io/traefik/reference/install-configuration/configuration-options/
  *
- * @param listen ADDRESS:PORT of its one entry point
+ * @param listen ADDRESS:PORT of its entry points, which are all the same but for that
  * @param nomad origin of Nomad's HTTP API, whose services it routes to
  */
-export function traefikConfig(listen: string, nomad: string): string {
+export function traefikConfig(listen: readonly string[], nomad: string): string {
+  const entryPoints = listen.map((address, index): [string, object] => [
+    index === 0 ? "web" : `web-${index + 1}`,
+    {
+      address,
+      // Its default, 60 s for a whole request, cuts the upload of a large artifact.
+      transport: { respondingTimeouts: { readTimeout: 0 } },
+    },
+  ]);
   return stringify({
     global: { checkNewVersion: false, sendAnonymousUsage: false },
     log: { level: "WARN" },
-    entryPoints: {
-      web: {
-        address: listen,
-        // Its default, 60 s for a whole request, cuts the upload of a large artifact.
-        transport: { respondingTimeouts: { readTimeout: 0 } },
-      },
-    },
+    entryPoints: Object.fromEntries(entryPoints),
     providers: {
       nomad: {
         endpoint: { address: nomad },

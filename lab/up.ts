@@ -1,6 +1,7 @@
 import { existsSync } from "node:fs";
 import { Listr, type ListrTask, PRESET_TIMER } from "listr2";
 import { ensureBaseImage } from "./base-image.ts";
+import { bridgeAddress } from "./bridge.ts";
 import { checkMachine } from "./check-machine.ts";
 import { installedProgram } from "./debian-packages.ts";
 import { dnsmasqBinary, ensureDnsmasq } from "./dnsmasq.ts";
@@ -148,7 +149,9 @@ export function labUpSteps(settings: LabSettings): ListrTask[] {
       return from(source);
     }),
     step("Start Traefik", async (work) => {
-      const did = await ensureTraefik(progress.traefikBinary, work);
+      // A daemon of the user's may have no such network.
+      const bridge = await bridgeAddress(progress.state.dockerHost ?? "").catch(() => undefined);
+      const did = await ensureTraefik(progress.traefikBinary, bridge, work);
       if (did === "started") progress.started.push("traefik");
       return `Traefik ${verb(did)} at http://127.0.0.1:${settings.ports.traefik}`;
     }),

@@ -2,7 +2,7 @@ import { UserError } from "../config/errors.ts";
 import type { HomelabConfig } from "../config/schema.ts";
 import { readSecrets } from "../secrets/read.ts";
 import { secretsGeneration } from "../secrets/variable.ts";
-import { secretsSpec } from "../stacks/secrets-spec.ts";
+import { secretsSpec, secretsSpecs } from "../stacks/secrets-spec.ts";
 import { cdktfCommand } from "./cdktf-command.ts";
 
 /** Is each secret where the config says it is? */
@@ -23,8 +23,8 @@ export async function probeSecrets(config: HomelabConfig): Promise<string[]> {
  * @throws UserError when Nomad does not let us read the variable
  */
 export async function generationNow(config: HomelabConfig): Promise<string | undefined> {
-  const spec = secretsSpec(config);
-  if (Object.keys(spec.sources).length === 0) return undefined;
+  const specs = secretsSpecs(config).filter(({ sources }) => Object.keys(sources).length > 0);
+  if (specs.length === 0) return undefined;
   if (!["deploy", "apply", "diff", "plan"].includes(cdktfCommand() ?? "")) return undefined;
-  return secretsGeneration(spec);
+  return secretsGeneration(specs);
 }

@@ -35,7 +35,7 @@ await exitOnUserError(async () => {
 });
 
 async function parsed(nomad: NomadApi, spec: ProbeSpec, name: string): Promise<object> {
-  const path = variablePath(name);
+  const path = variablePath({ job: name });
   const running = await nomad.get<NomadJob>(`/job/${spec.secrets.job}`);
   const storage = running?.Meta?.[STORAGE_META];
   const wanted = spec.job.env.HOMELAB_BACKEND_STORE ?? "sqlite";

@@ -17,15 +17,22 @@ interface NomadVariable {
 }
 
 /**
- * The generation of the secrets as they are now: that of the last deploy, or a new one where they
- * have changed. It is made by chance, so that nothing can be guessed from it.
+ * The generation of all tasks' secrets as they are now: that of the last deploy, or a new one where
+ * any has changed. It is made by chance, so that nothing can be guessed from it.
  *
- * @throws UserError when a secret is missing, or Nomad does not let us read the variable
+ * @throws UserError when a secret is missing, or Nomad does not let us read a variable
  */
-export async function secretsGeneration({ nomad, job, sources }: SecretsSpec): Promise<string> {
-  const wanted = inOrder(readSecrets(sources));
-  const { [CURRENT]: current = "", ...items } = await itemsOf(new NomadApi(nomad), job);
-  return items[current] === wanted ? current : randomUUID();
+export async function secretsGeneration(specs: readonly SecretsSpec[]): Promise<string> {
+  const found = await Promise.all(specs.map(currentGeneration));
+  const [first] = found;
+  return first && found.every((each) => each === first) ? first : randomUUID();
+}
+
+/** The generation that holds these secrets; nothing where none does. */
+async function currentGeneration(spec: SecretsSpec): Promise<string | undefined> {
+  const wanted = inOrder(readSecrets(spec.sources));
+  const { [CURRENT]: current = "", ...items } = await itemsOf(new NomadApi(spec.nomad), spec);
+  return items[current] === wanted ? current : undefined;
 }
 
 /**
@@ -33,34 +40,30 @@ export async function secretsGeneration({ nomad, job, sources }: SecretsSpec): P
  *
  * @throws UserError when a secret is missing, or Nomad does not let us write
  */
-export async function writeSecrets(
-  { nomad, job, sources }: SecretsSpec,
-  generation: string,
-): Promise<void> {
-  const api = new NomadApi(nomad);
-  const items = await itemsOf(api, job);
-  const inUse = await generationsInUse(api, job);
+export async function writeSecrets(spec: SecretsSpec, generation: string): Promise<void> {
+  const api = new NomadApi(spec.nomad);
+  const items = await itemsOf(api, spec);
+  const inUse = await generationsInUse(api, spec.job);
   const kept = Object.entries(items).filter(([name]) => inUse.includes(name));
-  await api.put(`/var/${variablePath(job)}`, {
-    Path: variablePath(job),
+  await api.put(`/var/${variablePath(spec)}`, {
+    Path: variablePath(spec),
     Items: {
       ...Object.fromEntries(kept),
-      [generation]: inOrder(readSecrets(sources)),
+      [generation]: inOrder(readSecrets(spec.sources)),
       [CURRENT]: generation,
     },
   });
 }
 
 /** Removes the variable. */
-export async function removeSecrets({
-  nomad,
-  job,
-}: Pick<SecretsSpec, "nomad" | "job">): Promise<void> {
-  await new NomadApi(nomad).delete(`/var/${variablePath(job)}`);
+export async function removeSecrets(spec: Omit<SecretsSpec, "sources">): Promise<void> {
+  await new NomadApi(spec.nomad).delete(`/var/${variablePath(spec)}`);
 }
 
-async function itemsOf(api: NomadApi, job: string): Promise<Record<string, string>> {
-  const variable = await api.getPatiently<NomadVariable>(`/var/${variablePath(job)}`);
+type Place = Pick<SecretsSpec, "job" | "task">;
+
+async function itemsOf(api: NomadApi, place: Place): Promise<Record<string, string>> {
+  const variable = await api.getPatiently<NomadVariable>(`/var/${variablePath(place)}`);
   return { ...variable?.Items };
 }
 

@@ -3,10 +3,11 @@ import { DockerProvider } from "@cdktf/provider-docker/lib/provider/index.js";
 import { NomadProvider } from "@cdktf/provider-nomad/lib/provider/index.js";
 import { App, LocalBackend, TerraformOutput, TerraformStack } from "cdktf";
 import type { Construct } from "constructs";
+import { artifactRoot, artifactsServerUrl } from "../config/artifacts-server.ts";
 import { clientUrl } from "../config/client-url.ts";
 import type { HomelabConfig } from "../config/schema.ts";
-import { artifactsAccess, artifactsPlace, driversOf, isShared } from "../config/storage.ts";
-import { dataOf, pathOnClient } from "../config/volume.ts";
+import { artifactsAccess, artifactsPlace, driversOf } from "../config/storage.ts";
+import { pathOnClient } from "../config/volume.ts";
 import { DeploymentCheck } from "../constructs/deployment-check.ts";
 import { DnsRecord } from "../constructs/dns-record.ts";
 import { escapeTerraform } from "../constructs/escape-terraform.ts";
@@ -21,19 +22,16 @@ import { NomadApi, type NomadTarget } from "../nomad/api.ts";
 import { writeKinds } from "../nomad/storage-meta.ts";
 import { nomadTarget } from "../nomad/target.ts";
 import { dnsRecordEntry } from "./dns-record-entry.ts";
+import { jobGroups } from "./job-groups.ts";
 import { mlflowVersion } from "./mlflow-version.ts";
 import { mounts } from "./mounts.ts";
-import { secretsSpec } from "./secrets-spec.ts";
-import { serverEnvironment } from "./server-environment.ts";
+import { secretsOf, secretsSpec } from "./secrets-spec.ts";
 import { probeEnvironment } from "./storage-environment.ts";
 import { taskFiles } from "./task-files.ts";
-import { canaryTags, traefikProvider, traefikTags } from "./traefik-tags.ts";
+import { traefikProvider } from "./traefik-tags.ts";
 
 /** Name, in cdktf's output directory, of the file with what the image's build said. */
 export const BUILD_LOG = "image-build.log";
-
-/** Seconds; Nomad's servers give a client up after 10 to 30 s without a heartbeat. */
-const STOP_ON_CLIENT_AFTER = 30;
 
 export interface MlflowStackProps {
   readonly config: HomelabConfig;
@@ -133,7 +131,13 @@ export class MlflowStack extends TerraformStack {
 
     const secrets = new TaskSecrets(this, "task-secrets", {
       root,
-      spec: secretsSpec(config),
+      spec: secretsOf(config, "server"),
+      generation: secretsGeneration,
+      dependsOn: [claim.resource],
+    });
+    const ofArtifacts = new TaskSecrets(this, "artifacts-secrets", {
+      root,
+      spec: secretsOf(config, "artifacts"),
       generation: secretsGeneration,
       dependsOn: [claim.resource],
     });
@@ -148,38 +152,20 @@ export class MlflowStack extends TerraformStack {
       priority: config.job.priority,
       constraints: config.job.constraints,
       image: image.reference,
-      staticPort: config.job.port,
-      volumes: mounts(config).map(({ volume, destination }) => ({
-        name: volume.name,
-        destination,
-        data: dataOf(volume),
-      })),
       storage: writeKinds({
         backendStore: config.storage.backendStore.type,
         artifacts: artifactsPlace(config.storage),
       }),
-      count: config.job.count,
-      files: taskFiles(config),
-      besideTheOld: isShared(config.storage) && config.job.port === undefined,
-      service: {
-        name: config.service.name,
-        provider: config.service.provider,
-        tags: [...traefikTags(config, url), ...config.service.tags],
-        canaryTags: canaryTags(config),
-      },
-      env: serverEnvironment(config, url),
-      secrets: secrets.ofTask,
+      groups: jobGroups(config, url, { server: secrets.ofTask, artifacts: ofArtifacts.ofTask }),
       uid: config.image.uid,
       gid: config.image.gid,
-      cpu: config.resources.cpu,
-      memory: config.resources.memory,
       killTimeout: config.job.killTimeout,
       healthyDeadline: config.job.healthyDeadline,
-      stopOnClientAfter: mayMove(config) ? STOP_ON_CLIENT_AFTER : undefined,
       owner: claim.owner,
       dependsOn: [
         ...(volumes?.resource ? [volumes.resource] : []),
         ...secrets.written,
+        ...ofArtifacts.written,
         ...(probe ? [probe.resource] : []),
       ],
     });
@@ -199,6 +185,14 @@ export class MlflowStack extends TerraformStack {
         url,
         through: config.check.through,
         artifacts: artifactsAccess(config.storage),
+        ...(config.storage.artifactsServer
+          ? {
+              artifactsServer: {
+                url: artifactsServerUrl(config.storage, url),
+                root: artifactRoot(config.storage, url),
+              },
+            }
+          : {}),
         traefik: traefikProvider(config),
         dns: record.spec && {
           server: record.spec.server,
@@ -252,10 +246,4 @@ export class MlflowStack extends TerraformStack {
 /** Nothing where it is Nomad's own default: before 1.6 it knew of no pools. */
 function nodePool({ nomad }: HomelabConfig): string | undefined {
   return nomad.nodePool === "default" ? undefined : nomad.nodePool;
-}
-
-/** Whether more than one client has a database that only one server may write to. */
-function mayMove(config: HomelabConfig): boolean {
-  if (isShared(config.storage) || config.clients.length < 2) return false;
-  return mounts(config).every(({ volume }) => "nfs" in volume.source);
 }

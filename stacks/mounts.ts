@@ -8,10 +8,20 @@ export interface Mount {
   readonly destination: string;
 }
 
-/** The volumes that a config's server runs on. */
+/** The tasks that run an MLflow server, by what they serve; "server" has all but what another has. */
+export type ServerTask = "server" | "artifacts";
+
+/** The volumes of a config. */
 export function mounts({ volumes: { backendStore, artifacts } }: HomelabConfig): Mount[] {
   return [
     ...(backendStore ? [{ volume: backendStore, destination: "/mnt/backend_store" }] : []),
     ...(artifacts ? [{ volume: artifacts, destination: "/mnt/artifacts" }] : []),
   ];
+}
+
+/** The volumes of one task: what it does not need it does not see. */
+export function mountsOf(config: HomelabConfig, task: ServerTask): Mount[] {
+  const ofTask = ({ volume }: Mount): ServerTask =>
+    config.storage.artifactsServer && volume === config.volumes.artifacts ? "artifacts" : "server";
+  return mounts(config).filter((each) => ofTask(each) === task);
 }

@@ -1,5 +1,7 @@
+import { artifactRoot } from "../config/artifacts-server.ts";
 import type { HomelabConfig } from "../config/schema.ts";
 import { poolSize, type S3Artifacts } from "../config/storage.ts";
+import type { ServerTask } from "./mounts.ts";
 
 /** Where Nomad's template puts the task's secrets, as a container sees it. */
 export const SECRETS_FILE = "/secrets/server.json";
@@ -8,25 +10,41 @@ export const SECRETS_FILE = "/secrets/server.json";
 export const S3_CA_FILE = { destination: "local/s3-ca.pem", path: "/local/s3-ca.pem" };
 
 /** The variables by which the image knows its stores; none for SQLite and volumes, its default. */
-export function storageEnvironment({
-  storage,
-  server,
-  job,
-}: HomelabConfig): Record<string, string> {
-  const { backendStore, artifacts } = storage;
-  return {
-    ...(backendStore.type === "postgresql" ? postgresql(backendStore.connections) : {}),
-    ...(artifacts.type === "s3" ? s3(artifacts) : {}),
-  };
+export function storageEnvironment(config: HomelabConfig): Record<string, string> {
+  return { ...backendStoreEnvironment(config), ...artifactsEnvironment(config) };
+}
 
-  function postgresql(connections: number) {
-    return {
-      HOMELAB_BACKEND_STORE: "postgresql",
-      MLFLOW_SQLALCHEMYSTORE_POOL_SIZE: String(poolSize(connections, server.workers, job.count)),
-      // MLflow reads 0 as its default, ten.
-      MLFLOW_SQLALCHEMYSTORE_MAX_OVERFLOW: "1",
-    };
-  }
+/** The same for one task, where each of two has its part. */
+export function storageEnvironmentOf(
+  config: HomelabConfig,
+  task: ServerTask,
+  url: string,
+): Record<string, string> {
+  const { artifactsServer } = config.storage;
+  if (!artifactsServer) return storageEnvironment(config);
+  if (task === "artifacts")
+    return { ...artifactsEnvironment(config), HOMELAB_BACKEND_STORE: "none" };
+  return {
+    ...backendStoreEnvironment(config),
+    HOMELAB_ARTIFACTS: artifactRoot(config.storage, url),
+    HOMELAB_ARTIFACTS_ACCESS: "direct",
+  };
+}
+
+function backendStoreEnvironment({ storage, server, job }: HomelabConfig): Record<string, string> {
+  const { backendStore } = storage;
+  if (backendStore.type !== "postgresql") return {};
+  const size = poolSize(backendStore.connections, server.workers, job.count);
+  return {
+    HOMELAB_BACKEND_STORE: "postgresql",
+    MLFLOW_SQLALCHEMYSTORE_POOL_SIZE: String(size),
+    // MLflow reads 0 as its default, ten.
+    MLFLOW_SQLALCHEMYSTORE_MAX_OVERFLOW: "1",
+  };
+}
+
+function artifactsEnvironment({ storage: { artifacts } }: HomelabConfig): Record<string, string> {
+  return artifacts.type === "s3" ? s3(artifacts) : {};
 }
 
 function s3(artifacts: S3Artifacts): Record<string, string> {

@@ -1,21 +1,52 @@
 import type { HomelabConfig } from "../config/schema.ts";
 
 /**
+ * What a server for artifacts alone answers, of MLflow's own routes (mlflow/server/handlers.py and
+ * artifact_router.py); all else is for the server of the runs.
+ */
+export const ARTIFACT_PATHS = ["/api/2.0/mlflow-artifacts/", "/ajax-api/2.0/mlflow-artifacts/"];
+
+/**
  * The tags by which Traefik makes a router for the service.
  * https://doc.traefik.io/traefik/reference/routing-configuration/other-providers/nomad/
  *
  * @param url where clients reach MLflow
  */
-export function traefikTags(
-  { traefik, service, hostname, job }: HomelabConfig,
-  url: string,
-): string[] {
+export function traefikTags(config: HomelabConfig, url: string): string[] {
+  return tagsOf(config, config.service.name, config.job.count, rule(config, url));
+}
+
+/**
+ * The tags of the server for artifacts alone: a router of the same kind for its paths, and for its
+ * hostname where it has one. Its rule is the longer one, which Traefik asks first.
+ *
+ * @param url where clients reach MLflow
+ */
+export function artifactsServerTags(config: HomelabConfig, url: string): string[] {
+  const { artifactsServer: server } = config.storage;
+  const paths = ARTIFACT_PATHS.map((path) => `PathPrefix(\`${path}\`)`).join(" || ");
+  const byPath = `(${rule(config, url)}) && (${paths})`;
+  const all =
+    server?.route === "hostname" ? `${hostRule([server.hostname])} || (${byPath})` : byPath;
+  return tagsOf(config, artifactsServiceName(config), server?.count ?? 1, all);
+}
+
+/** Name of the service of the server for artifacts alone. */
+export function artifactsServiceName({ service }: HomelabConfig): string {
+  return `${service.name}-artifacts`;
+}
+
+function rule({ traefik, hostname }: HomelabConfig, url: string): string {
+  return traefik.rule ?? hostRule([hostname, new URL(url).hostname]);
+}
+
+function tagsOf({ traefik }: HomelabConfig, name: string, count: number, rule: string): string[] {
   if (!traefik.enable) return [];
   const { entryPoints, tls, certResolver, ipAllowList, basicAuth } = traefik;
-  const router = `traefik.http.routers.${service.name}`;
-  const health = `traefik.http.services.${service.name}.loadbalancer.healthcheck`;
-  const allow = `${service.name}-allow`;
-  const auth = `${service.name}-auth`;
+  const router = `traefik.http.routers.${name}`;
+  const health = `traefik.http.services.${name}.loadbalancer.healthcheck`;
+  const allow = `${name}-allow`;
+  const auth = `${name}-auth`;
   const middleware = (name: string) => `traefik.http.middlewares.${name}`;
   const middlewares = [
     ...(ipAllowList.length > 0 ? [allow] : []),
@@ -24,7 +55,7 @@ export function traefikTags(
   ];
   return [
     "traefik.enable=true",
-    `${router}.rule=${traefik.rule ?? hostRule([hostname, new URL(url).hostname])}`,
+    `${router}.rule=${rule}`,
     ...(entryPoints.length > 0 ? [`${router}.entrypoints=${entryPoints.join(",")}`] : []),
     ...(tls
       ? [certResolver ? `${router}.tls.certresolver=${certResolver}` : `${router}.tls=true`]
@@ -34,7 +65,7 @@ export function traefikTags(
       ? [`${middleware(allow)}.ipallowlist.sourcerange=${ipAllowList.join(",")}`]
       : []),
     // Of several, one that has just started, or hangs, gets no requests meanwhile.
-    ...(job.count > 1
+    ...(count > 1
       ? [`${health}.path=/health`, `${health}.interval=2s`, `${health}.timeout=5s`]
       : []),
     ...(basicAuth
@@ -51,9 +82,11 @@ export function traefikTags(
  * The tags of a new server beside the old. Not traefik.enable=false: Traefik reads that from the tags of
  * all servers of the service together, and forgets the old ones as well. A Traefik that exposes what
  * has no traefik.enable gets a router and a service of another name.
+ *
+ * @param service its name
  */
-export function canaryTags({ service }: HomelabConfig): string[] {
-  const canary = `${service.name}-canary`;
+export function canaryTags(service: string): string[] {
+  const canary = `${service}-canary`;
   return [
     `traefik.http.routers.${canary}.rule=Host(\`${canary}.invalid\`)`,
     `traefik.http.services.${canary}.loadbalancer.passhostheader=true`,

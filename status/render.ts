@@ -31,7 +31,7 @@ export function render(status: DeploymentStatus, now = Date.now()): string[] {
     "",
     ...rows("URL", urls),
     ...rows("job", [`${job.name}: ${jobLine(job)}`, `in Nomad at ${nomad}`]),
-    ...job.allocations.flatMap((each) => allocationRows(each, now)),
+    ...job.allocations.flatMap((each) => allocationRows(each, now, of(job, each))),
     ...(digest ? rows("image", [digest]) : []),
     ...rows("version", [image.note ? `v${image.version}: ${image.note}` : `v${image.version}`]),
     ...Object.entries(volumes).flatMap(([purpose, place]) => rows(purpose, [place])),
@@ -50,12 +50,17 @@ function jobLine({ status, version }: JobStatus): string {
   return `${status === "dead" ? "stopped" : status}, version ${version}`;
 }
 
-function allocationRows(allocation: AllocationStatus, now: number): string[] {
+/** Which group it is of, where there are several. */
+function of({ allocations }: JobStatus, { group }: AllocationStatus): string {
+  return allocations.some((each) => each.group !== group) ? ` (${group})` : "";
+}
+
+function allocationRows(allocation: AllocationStatus, now: number, of: string): string[] {
   const { id, client, status, healthy, address, memory, lastEvent } = allocation;
   const health = status !== "running" ? status : healthy ? "healthy" : "running, not healthy";
   return [
     ...rows("allocation", [
-      `${id.slice(0, 8)} on ${client}: ${health}${upFor(allocation, now)}`,
+      `${id.slice(0, 8)}${of} on ${client}: ${health}${upFor(allocation, now)}`,
       ...startedAgain(allocation),
       ...(address && status === "running" ? [`at ${address}`] : []),
       ...(lastEvent ? wrapped(lastEvent) : []),

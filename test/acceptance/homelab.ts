@@ -274,7 +274,7 @@ done 2>/dev/null`;
     });
     const write = async (path: string, text: string) =>
       await nas.exec(`sudo tee ${path} > /dev/null`, { input: text });
-    await write("/etc/traefik.yml", traefikConfig(":80", `http://${LAN.client1}:4646`));
+    await write("/etc/traefik.yml", traefikConfig([":80"], `http://${LAN.client1}:4646`));
     await write("/etc/systemd/system/traefik.service", TRAEFIK_UNIT);
     await nas.exec(
       "sudo chmod 755 /usr/local/bin/traefik && sudo systemctl daemon-reload && sudo systemctl enable --now traefik",

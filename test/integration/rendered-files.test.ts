@@ -10,7 +10,7 @@ import { labSettings } from "../../lab/settings.ts";
 import { readLabState } from "../../lab/state.ts";
 import { Checkout } from "../checkout.ts";
 import { testToolsDirectory } from "../tools.ts";
-import { HOSTILE, jobspec, nfsVolumes, shared, smallConfig, synth } from "../unit/synth.ts";
+import { HOSTILE, jobspec, nfsVolumes, shared, smallConfig, synth, tandem } from "../unit/synth.ts";
 
 const settings = labSettings();
 const state = readLabState(settings);
@@ -48,6 +48,7 @@ describe("the jobspec", () => {
     ["small", smallConfig()],
     ["with every text hostile", hostile],
     ["of two servers on PostgreSQL and S3", smallConfig({ ...shared(), job: { count: 2 } })],
+    ["with a server for artifacts alone", smallConfig(tandem())],
   ])("%s is valid for nomad", async (_, config) => {
     const job = await parsedJob(jobspec(synth(config)));
     expect(job.ID).toBe("mlflow");

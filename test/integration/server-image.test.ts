@@ -7,6 +7,7 @@ import { execa } from "execa";
 import { beforeAll, describe, expect, test } from "vitest";
 import { labSettings } from "../../lab/settings.ts";
 import { readLabState } from "../../lab/state.ts";
+import { ARTIFACT_PATHS } from "../../stacks/traefik-tags.ts";
 
 process.env.DOCKER_HOST ??= readLabState(labSettings())?.dockerHost;
 const image = process.env.HOMELAB_TEST_IMAGE;
@@ -162,6 +163,7 @@ const OPTIONS: Record<
 > = {
   "--allowed-hosts": "set by the deploy",
   "--artifacts-destination": "set by the deploy",
+  "--artifacts-only": "set by the deploy",
   "--backend-store-uri": "set by the deploy",
   "--cors-allowed-origins": "set by the deploy",
   "--default-artifact-root": "set by the deploy",
@@ -180,7 +182,6 @@ const OPTIONS: Record<
   "--uvicorn-opts": "not wanted here",
   "--waitress-opts": "not wanted here",
   "--app-name": "not yet",
-  "--artifacts-only": "not yet",
   "--enable-workspaces": "not yet",
   "--expose-prometheus": "not yet",
   "--registry-store-uri": "not yet",
@@ -203,6 +204,25 @@ describe.skipIf(!image)("the options of mlflow server", () => {
     ];
     const { stdout } = await execa("docker", args);
     expect(stdout.trim().split(" ").sort()).toEqual(Object.keys(OPTIONS).sort());
+  });
+});
+
+describe.skipIf(!image)("the server for artifacts alone", () => {
+  test("gets all routes of MLflow's that want it, and none that it refuses", async () => {
+    const { artifacts, runs } = JSON.parse(await python("artifact_routes.py"));
+    const isLed = (path: string) => ARTIFACT_PATHS.some((each) => `${path}/`.startsWith(each));
+    expect(artifacts.length).toBeGreaterThan(10);
+    expect(artifacts.filter((path: string) => !isLed(path))).toEqual([]);
+    expect(runs.length).toBeGreaterThan(100);
+    expect(runs.filter(isLed)).toEqual([]);
+  });
+
+  test("starts without a database, and refuses runs in MLflow's words", async () => {
+    const { text, ...found } = JSON.parse(await python("artifacts_only.py"));
+    expect(found).toEqual({ health: "OK", status: 503, made: ["artifacts"] });
+    expect(text).toMatch(
+      /^Endpoint: \/api\/2\.0\/mlflow\/experiments\/search disabled .*--artifacts-only/,
+    );
   });
 });
 

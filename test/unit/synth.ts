@@ -47,6 +47,12 @@ export function shared(more: object = {}) {
   };
 }
 
+/** The same with a server for artifacts alone. */
+export function tandem(more: object = { route: "path" }) {
+  const { storage, volumes } = shared();
+  return { storage: { ...storage, artifactsServer: more as { route: "path" } }, volumes };
+}
+
 /** Both volumes on NFS, with something changed for the artifacts. */
 export function nfsVolumes(changes: Record<string, string> = {}) {
   const nfs = { server: "nas.lan", export: "/tank/artifacts", ...changes };
@@ -80,7 +86,7 @@ export function resource(json: Resource, type: string, name: string): Resource {
 export function jobspec(json: Resource): string {
   const text: string = resource(json, "nomad_job", "mlflow-job").jobspec;
   return text
-    .replace(/\$\{docker_registry_image\.[\w-]+\.sha256_digest\}/, `sha256:${"0".repeat(64)}`)
+    .replace(/\$\{docker_registry_image\.[\w-]+\.sha256_digest\}/g, `sha256:${"0".repeat(64)}`)
     .replace(/\$\{terraform_data\.job-claim_owner[\w-]+\.id\}/, "the-owner")
     .replaceAll("$${", "${")
     .replaceAll("%%{", "%{");

@@ -32,6 +32,16 @@ describe("the environment of a client", () => {
     expect(environment({}, own).variables).toEqual({ MLFLOW_TRACKING_URI: "http://mlflow.lan" });
   });
 
+  it("says that artifacts have a server with a name of its own", () => {
+    const hostname = { route: "hostname", hostname: "artifacts.lan" } as const;
+    const notices = (artifactsServer: NonNullable<HomelabInput["storage"]>["artifactsServer"]) =>
+      environment({}, {}, { storage: { artifactsServer } }).notices;
+    expect(notices(hostname)).toEqual([
+      "artifacts go to artifacts.lan, which the client has to reach as well",
+    ]);
+    expect(notices({ route: "path" })).toEqual([]);
+  });
+
   it("names the bucket's server where clients speak to it, and never the server's own keys", () => {
     const credentials = { accessKeyId: { env: "S3_KEY" }, secretAccessKey: { env: "S3_SECRET" } };
     const artifacts = { type: "s3", bucket: "runs", endpoint: "http://nas.lan:7070", credentials };

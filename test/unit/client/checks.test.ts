@@ -1,7 +1,7 @@
 import { createServer, type RequestListener } from "node:http";
 import type { AddressInfo } from "node:net";
 import { afterEach, describe, expect, it } from "vitest";
-import { proxiedPath } from "../../../client/checks/round-trip.ts";
+import { placeOf } from "../../../client/checks/artifact.ts";
 import { whyNot } from "../../../client/checks/version.ts";
 import { examine, type Result } from "../../../client/examine.ts";
 import { diagnose } from "../../../client/settings.ts";
@@ -249,14 +249,15 @@ describe("versions that go together", () => {
   });
 });
 
-describe("the path of a run's artifacts", () => {
+describe("the place of a run's artifacts", () => {
   it.each([
-    ["mlflow-artifacts:/1/abc/artifacts", "/1/abc/artifacts"],
-    ["mlflow-artifacts:///1/abc/artifacts/", "/1/abc/artifacts"],
-    ["mlflow-artifacts://other:8885/1/abc/artifacts", undefined],
+    ["mlflow-artifacts:/1/abc/artifacts", "https://mlflow.lan:8443/ at /1/abc/artifacts"],
+    ["mlflow-artifacts:///1/abc/artifacts/", "https://mlflow.lan:8443/ at /1/abc/artifacts"],
+    ["mlflow-artifacts://other:8885/1/abc/artifacts", "https://other:8885/ at /1/abc/artifacts"],
     ["s3://bucket/1/abc/artifacts", undefined],
     ["/mnt/artifacts/1/abc/artifacts", undefined],
-  ])("of %s at the server is %s", (uri, path) => {
-    expect(proxiedPath(uri)).toBe(path);
+  ])("of %s is %s", (uri, told) => {
+    const place = placeOf(uri, new URL("https://mlflow.lan:8443"));
+    expect(place && `${place.server} at ${place.folder}`).toBe(told);
   });
 });

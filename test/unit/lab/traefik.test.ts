@@ -10,10 +10,13 @@ const settings = labSettings({ HOMELAB_LAB: "/srv/lab", HOMELAB_LAB_PORT: "30000
 
 describe("the lab's Traefik", () => {
   it("listens where it is told to, asks that Nomad, and lets an upload take its time", () => {
-    const config = traefikConfig("127.0.0.1:30080", "http://127.0.0.1:30046");
-    const { entryPoints, providers } = parse(config);
-    expect(entryPoints.web.address).toBe("127.0.0.1:30080");
-    expect(entryPoints.web.transport.respondingTimeouts.readTimeout).toBe(0);
+    const listen = ["127.0.0.1:30080", "172.17.0.1:30080"];
+    const { entryPoints, providers } = parse(traefikConfig(listen, "http://127.0.0.1:30046"));
+    const transport = { respondingTimeouts: { readTimeout: 0 } };
+    expect(entryPoints).toEqual({
+      web: { address: "127.0.0.1:30080", transport },
+      "web-2": { address: "172.17.0.1:30080", transport },
+    });
     expect(providers.nomad.endpoint.address).toBe("http://127.0.0.1:30046");
   });
 

@@ -1,10 +1,12 @@
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import type { SecretsSpec } from "../../../secrets/spec.ts";
 import { removeSecrets, secretsGeneration, writeSecrets } from "../../../secrets/variable.ts";
 
-/** A fake Nomad: one variable, and the versions of one job. */
+/** A fake Nomad: the variable of the server, those of other tasks, and the versions of one job. */
 let items: Record<string, string> | undefined;
+let others: Record<string, Record<string, string>>;
 let versions: object[];
 let status: number;
 const server = createServer(async (request, response) => {
@@ -12,23 +14,27 @@ const server = createServer(async (request, response) => {
   if (status !== 200) return response.writeHead(status).end("Permission denied");
   if (pathname === "/v1/job/mlflow/versions")
     return response.end(JSON.stringify({ Versions: versions }));
-  if (pathname !== "/v1/var/nomad/jobs/mlflow/svc/mlflow_app")
+  if (!pathname.startsWith("/v1/var/nomad/jobs/mlflow/"))
     return response.writeHead(400).end(pathname);
+  const own = pathname.endsWith("/svc/mlflow_app");
   if (request.method === "DELETE") {
     items = undefined;
     return response.writeHead(204).end();
   }
   if (request.method === "PUT") {
     const body = JSON.parse(Buffer.concat(await request.toArray()).toString());
-    items = body.Items;
+    if (own) items = body.Items;
+    else others[pathname] = body.Items;
     return response.end(JSON.stringify(body));
   }
-  if (!items) return response.writeHead(404).end("variable not found");
-  return response.end(JSON.stringify({ Items: items }));
+  const found = own ? items : others[pathname];
+  if (!found) return response.writeHead(404).end("variable not found");
+  return response.end(JSON.stringify({ Items: found }));
 });
 
 beforeEach(async () => {
   items = undefined;
+  others = {};
   versions = [];
   status = 200;
   vi.stubEnv("KEY", "first");
@@ -52,7 +58,7 @@ function spec() {
 
 /** What a deploy does, and the job that runs after it. */
 async function deploy(): Promise<string> {
-  const generation = await secretsGeneration(spec());
+  const generation = await secretsGeneration([spec()]);
   await writeSecrets(spec(), generation);
   versions.unshift({ Meta: { homelab_mlflow_secrets: generation }, Stable: true });
   return generation;
@@ -61,30 +67,43 @@ async function deploy(): Promise<string> {
 describe("the generation of the secrets", () => {
   it("is the same as long as none has changed, and another one after that", async () => {
     const first = await deploy();
-    expect(await secretsGeneration(spec())).toBe(first);
+    expect(await secretsGeneration([spec()])).toBe(first);
     vi.stubEnv("KEY", "second");
-    const second = await secretsGeneration(spec());
+    const second = await secretsGeneration([spec()]);
     expect(second).not.toBe(first);
     vi.stubEnv("KEY", "first");
-    expect(await secretsGeneration(spec())).toBe(first);
+    expect(await secretsGeneration([spec()])).toBe(first);
   });
 
   it("tells nothing of the secrets: the same ones somewhere else have another", async () => {
     const first = await deploy();
     items = undefined;
-    expect(await secretsGeneration(spec())).not.toBe(first);
+    expect(await secretsGeneration([spec()])).not.toBe(first);
   });
 
   it("is another one when somebody has changed the variable by hand", async () => {
     const first = await deploy();
     items = { ...items, [first]: '{"A_KEY":"x"}' };
-    expect(await secretsGeneration(spec())).not.toBe(first);
+    expect(await secretsGeneration([spec()])).not.toBe(first);
+  });
+
+  it("is one for all tasks, and another one for all when a secret of any has changed", async () => {
+    const two = () => [spec(), { ...spec(), task: "artifacts/mlflow_artifacts" }];
+    const first = await secretsGeneration(two());
+    await writeSecrets(two()[0] as SecretsSpec, first);
+    // As after a deploy that was ended between the two.
+    expect(await secretsGeneration(two())).not.toBe(first);
+    await writeSecrets(two()[1] as SecretsSpec, first);
+    expect(await secretsGeneration(two())).toBe(first);
+    expect(Object.keys(others)).toEqual(["/v1/var/nomad/jobs/mlflow/artifacts/mlflow_artifacts"]);
+    vi.stubEnv("KEY", "second");
+    expect(await secretsGeneration(two())).not.toBe(first);
   });
 
   it("that the job runs by stays beside a new one, as Nomad may go back to it", async () => {
     const first = await deploy();
     vi.stubEnv("KEY", "second");
-    const second = await secretsGeneration(spec());
+    const second = await secretsGeneration([spec()]);
     await writeSecrets(spec(), second);
     expect(items).toEqual({
       current: second,
@@ -107,7 +126,7 @@ describe("the generation of the secrets", () => {
     const first = await deploy();
     for (const value of ["bad", "worse"]) {
       vi.stubEnv("KEY", value);
-      const generation = await secretsGeneration(spec());
+      const generation = await secretsGeneration([spec()]);
       await writeSecrets(spec(), generation);
       versions.unshift({ Meta: { homelab_mlflow_secrets: generation }, Stable: false });
     }
@@ -125,7 +144,7 @@ describe("the variable", () => {
 
   it("that the token may not read is told with what to do", async () => {
     status = 403;
-    await expect(secretsGeneration(spec())).rejects.toThrow(
+    await expect(secretsGeneration([spec()])).rejects.toThrow(
       /it answered 403: Permission denied; set NOMAD_TOKEN to one that may$/,
     );
   });

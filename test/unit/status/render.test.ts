@@ -55,6 +55,13 @@ describe("the screen of status", () => {
     ]);
   });
 
+  it("tells a server for artifacts from the one for runs", () => {
+    const two = [allocation, { ...allocation, id: "5e6f7a8b-0000", group: "artifacts" }];
+    const lines = render({ ...status, job: { ...job, allocations: two } }, NOW);
+    expect(lines).toContain("  allocation   1a2b3c4d (svc) on m700: healthy, up for 3 h");
+    expect(lines).toContain("  allocation   5e6f7a8b (artifacts) on m700: healthy, up for 3 h");
+  });
+
   it("says what happened last to one that is not healthy, in 80 columns", () => {
     const lastEvent = "the reason that Nomad gives for it, and more of it ".repeat(4).trim();
     const lines = shown({ healthy: false, restarts: 2, lastEvent }, { healthy: false });

@@ -20,20 +20,20 @@ job "mlflow" {
     value     = "tiny"
   }
 
-  # One server at a time: two that write to the same SQLite file would damage it, so no canary.
-  # No progress deadline: the first unhealthy allocation ends the deployment, and the old is back.
-  update {
-    max_parallel      = 1
-    canary            = 0
-    health_check      = "checks"
-    min_healthy_time  = "3s"
-    healthy_deadline  = "180s"
-    progress_deadline = "0s"
-    auto_revert       = true
-  }
-
   group "svc" {
     count = 1
+
+    # One server at a time: two that write to the same SQLite file would damage it, so no canary.
+    # No progress deadline: the first unhealthy allocation ends the deployment, and the old is back.
+    update {
+      max_parallel      = 1
+      canary            = 0
+      health_check      = "checks"
+      min_healthy_time  = "3s"
+      healthy_deadline  = "180s"
+      progress_deadline = "0s"
+      auto_revert       = true
+    }
 
     network {
       port "mlflow_http" {

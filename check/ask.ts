@@ -1,0 +1,74 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import { request } from "undici";
+import { reason } from "../config/reason.ts";
+import { agentFor, login } from "./client.ts";
+
+/** How often a broken connection is tried again, and how long after. */
+const TRIES = 3;
+const PAUSE_MS = 2_000;
+
+export interface Answer {
+  readonly status: number;
+  readonly body: Buffer;
+}
+
+export type Ask = (
+  path: string,
+  headers?: Record<string, string>,
+  method?: "GET" | "POST" | "PUT" | "DELETE",
+  body?: Buffer | string,
+) => Promise<Answer>;
+
+/** Whom to ask. */
+export interface Asked {
+  /** Where to connect to, such as "http://127.0.0.1:25000". */
+  readonly base: string;
+  /** The Host header that clients send. */
+  readonly host: string;
+  /** What the name in base leads to, where a DNS server was asked; else this machine's resolver is. */
+  readonly address?: string;
+}
+
+/** Does something with a way to ask a server, over connections that are closed in the end. */
+export async function asking<Result>(
+  { base, host, address }: Asked,
+  work: (ask: Ask) => Promise<Result>,
+): Promise<Result> {
+  const dispatcher = agentFor(address);
+  try {
+    return await work(async (path, headers = {}, method = "GET", body) => {
+      const all = { host, ...login(), ...headers };
+      const answer = await request(new URL(path, base), { method, headers: all, body, dispatcher });
+      return { status: answer.statusCode, body: Buffer.from(await answer.body.arrayBuffer()) };
+    });
+  } finally {
+    await dispatcher.close();
+  }
+}
+
+/**
+ * A proxy may still have connections to the server before this one for a moment, and answers what
+ * it sends there with an error of its own, or hangs up: then all is asked again.
+ *
+ * @param find what does not hold, one line each
+ */
+export async function askSteadily(
+  ask: Ask,
+  base: string,
+  find: (ask: Ask) => Promise<string[]>,
+): Promise<string[]> {
+  const fromServer: Ask = async (...args) => {
+    const answer = await ask(...args);
+    if ([502, 503, 504].includes(answer.status)) throw new Error(`status ${answer.status}`);
+    return answer;
+  };
+  for (let tries = 1; ; tries++) {
+    try {
+      return await find(fromServer);
+    } catch (error) {
+      if (tries === TRIES)
+        return [`${base}: healthy, then ${reason(error)}; see the server's log, and deploy again`];
+      await sleep(PAUSE_MS);
+    }
+  }
+}

@@ -1,0 +1,202 @@
+/** A server for artifacts alone beside the one for runs, by path and by hostname. */
+import { createHash } from "node:crypto";
+import { join } from "node:path";
+import { execa } from "execa";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { ROOT } from "../../config/load.ts";
+import { labSettings } from "../../lab/settings.ts";
+import { addressOf } from "../../nomad/address.ts";
+import { NomadApi } from "../../nomad/api.ts";
+import type { NomadAllocation, NomadAllocationDetail } from "../../nomad/types.ts";
+import { Checkout } from "../checkout.ts";
+import { inPostgresql, inS3, type Stores, startStores, stopStores } from "../stores.ts";
+import { testToolsDirectory } from "../tools.ts";
+
+const settings = labSettings();
+const port = settings.ports.traefik;
+const local = `http://localhost:${port}`;
+const nomad = new NomadApi({
+  address: `http://127.0.0.1:${settings.ports.nomadHttp}`,
+  region: "global",
+  namespace: "default",
+});
+let stores: Stores;
+let checkout: Checkout;
+/** What clients and containers both reach. */
+let url: string;
+let logged: Record<string, string>;
+
+beforeAll(async () => {
+  stores = await startStores("tandem");
+  url = `http://${stores.bridge}:${port}`;
+  checkout = await Checkout.create("tandem");
+});
+
+afterAll(async () => {
+  await checkout?.make("destroy", "YES=1");
+  await stopStores();
+});
+
+function configure(artifactsServer: object | undefined, more: object = {}): void {
+  const config = {
+    storage: {
+      backendStore: inPostgresql(),
+      artifacts: inS3("tandem", stores),
+      artifactsServer,
+    },
+    volumes: {},
+    job: {},
+    ...more,
+  };
+  checkout.configure(JSON.stringify(config).slice(1, -1));
+}
+
+const atBridge = () => ({ url, hostname: stores.bridge, dns: { provider: "none" } });
+
+async function deploy(): Promise<string> {
+  const { output, exitCode } = await checkout.make("deploy");
+  expect(exitCode, output).toBe(0);
+  return output;
+}
+
+async function client(tracking: string, ...args: string[]) {
+  const script = join(ROOT, "test", "e2e", "modes.py");
+  const { stdout } = await execa(join(testToolsDirectory(), "python"), [script, ...args], {
+    env: { MLFLOW_TRACKING_URI: tracking, MLFLOW_HTTP_REQUEST_MAX_RETRIES: "2" },
+  });
+  return JSON.parse(stdout.split("\n").at(-1) ?? "");
+}
+
+async function expectToRead(tracking: string, { run = "", model = "", version = "", sha256 = "" }) {
+  expect(await client(tracking, "read", run, model, version)).toMatchObject({ run, sha256 });
+}
+
+/** The allocations of a group that are to run. */
+async function allocations(group: string): Promise<NomadAllocation[]> {
+  const all = (await nomad.get<NomadAllocation[]>("/job/mlflow/allocations")) ?? [];
+  return all.filter(
+    (each) =>
+      each.TaskGroup === group && each.ClientStatus === "running" && each.DesiredStatus === "run",
+  );
+}
+
+async function addressOfGroup(group: string): Promise<string> {
+  const [first] = await allocations(group);
+  const detail = await nomad.get<NomadAllocationDetail>(`/allocation/${first?.ID}`);
+  return (detail && addressOf(detail)) ?? "";
+}
+
+/** A request to a server at the address that Nomad gave it, by a name it knows. */
+async function direct(group: string, path: string, method: string): Promise<string> {
+  const { stdout } = await execa("curl", [
+    ...["-s", "-w", "\n%{http_code}", "-X", method, "-d", "{}", "-H", `Host: ${new URL(url).host}`],
+    ...["-H", "Content-Type: application/json", `${await addressOfGroup(group)}${path}`],
+  ]);
+  return stdout;
+}
+
+async function homelab(...args: string[]): Promise<string> {
+  const env = {
+    MLFLOW_TRACKING_URI: url,
+    PATH: `${testToolsDirectory()}:${process.env.PATH}`,
+  };
+  const options = { cwd: checkout.directory, env, reject: false } as const;
+  return (await execa("node", ["cli/homelab.mjs", ...args], options)).stdout;
+}
+
+describe("a server for artifacts beside the one for runs, by path", () => {
+  it("is deployed, checked from outside, and what a client logs comes back", async () => {
+    configure({ route: "path" }, atBridge());
+    expect(await deploy()).toContain("MLflow is up, and was checked from outside.");
+    logged = await client(url, "log", "tandem-by-path");
+    expect(logged.artifacts).toMatch(/^mlflow-artifacts:\/\d/);
+    await expectToRead(url, logged);
+  });
+
+  it("answers other endpoints with MLflow's own words, and the one for runs carries no artifacts", async () => {
+    const runs = await direct("artifacts", "/api/2.0/mlflow/experiments/search", "POST");
+    expect(runs).toContain(
+      "Endpoint: /api/2.0/mlflow/experiments/search disabled due to the mlflow server running in `--artifacts-only` mode",
+    );
+    expect(runs).toMatch(/\n503$/);
+    const put = await direct("svc", "/api/2.0/mlflow-artifacts/artifacts/x", "PUT");
+    expect(put).toContain("Artifact serving is disabled");
+    expect(put).toMatch(/\n503$/);
+  });
+
+  it("shows artifacts in the UI, which asks the server for runs", async () => {
+    const listed = await fetch(
+      `${url}/ajax-api/2.0/mlflow/artifacts/list?run_id=${logged.run}&path=model`,
+    );
+    expect(await listed.json()).toMatchObject({ files: [{ path: "model/weights.bin" }] });
+    const got = await fetch(
+      `${url}/get-artifact?run_uuid=${logged.run}&path=${encodeURIComponent("model/weights.bin")}`,
+    );
+    const hash = createHash("sha256").update(Buffer.from(await got.arrayBuffer()));
+    expect(hash.digest("hex")).toBe(logged.sha256);
+  });
+
+  it("is well to the doctor, and on the screen of status", async () => {
+    expect(await homelab("doctor")).toContain("1 MiB went up and down through the server");
+    expect(await homelab("doctor")).toContain("All is well.");
+    const shown = await homelab("status");
+    expect(shown).toMatch(/allocation +\w{8} \(svc\) on .*: healthy/);
+    expect(shown).toMatch(/allocation +\w{8} \(artifacts\) on .*: healthy/);
+  });
+
+  it("keeps secrets apart: no task has the other's", async () => {
+    const items = async (task: string) =>
+      JSON.stringify(await nomad.get(`/var/nomad/jobs/mlflow/${task}`));
+    expect(await items("svc/mlflow_app")).toContain("MLFLOW_BACKEND_STORE_URI");
+    expect(await items("svc/mlflow_app")).not.toContain("AWS_");
+    expect(await items("artifacts/mlflow_artifacts")).toContain("AWS_SECRET_ACCESS_KEY");
+    expect(await items("artifacts/mlflow_artifacts")).not.toContain("MLFLOW_BACKEND_STORE_URI");
+  });
+
+  it("is scaled apart: the server for runs stays as it is", async () => {
+    const before = await allocations("svc");
+    configure({ route: "path", count: 2 }, atBridge());
+    await deploy();
+    expect(await allocations("artifacts")).toHaveLength(2);
+    expect((await allocations("svc")).map(({ ID }) => ID)).toEqual(before.map(({ ID }) => ID));
+    await expectToRead(url, logged);
+  });
+});
+
+describe("a server for artifacts with a hostname of its own", () => {
+  it("is named by new experiments, and those of before find theirs", async () => {
+    configure({ route: "hostname", hostname: stores.bridge });
+    await deploy();
+    const named = await client(local, "log", "tandem-by-hostname");
+    expect(named.artifacts).toMatch(`mlflow-artifacts://${stores.bridge}:${port}/`);
+    await expectToRead(local, named);
+    await expectToRead(local, logged);
+    const listed = await fetch(`${local}/ajax-api/2.0/mlflow/artifacts/list?run_id=${named.run}`);
+    expect(JSON.stringify(await listed.json())).toContain("model");
+    const runs = await fetch(`${url}/api/2.0/mlflow/experiments/search`, { method: "POST" });
+    expect(runs.status).toBe(503);
+    expect(await runs.text()).toContain("--artifacts-only");
+  });
+});
+
+describe("a tandem whose url the containers don't reach", () => {
+  it("is told of, as its UI shows no artifacts", async () => {
+    configure({ route: "path" });
+    const { output, exitCode } = await checkout.make("deploy");
+    expect(output).toContain(
+      `error: the server for runs at ${local}: found status 500 where its UI shows artifacts`,
+    );
+    expect(output).toContain("set MLFLOW_TRACKING_URI in server.env to what they reach");
+    expect(exitCode).not.toBe(0);
+  });
+
+  it("goes back to one server with all artifacts that were sent by path, and a destroy leaves no secret", async () => {
+    configure(undefined);
+    await deploy();
+    expect(await allocations("artifacts")).toEqual([]);
+    await expectToRead(local, logged);
+    expect(await nomad.get("/var/nomad/jobs/mlflow/artifacts/mlflow_artifacts")).toBeUndefined();
+    expect((await checkout.make("destroy", "YES=1")).exitCode).toBe(0);
+    expect(await nomad.get("/vars")).toEqual([]);
+  });
+});

@@ -1,0 +1,75 @@
+/** Real stores beside a lab, for tests that deploy to them: PostgreSQL and an S3 server. */
+import { mkdirSync } from "node:fs";
+import { join } from "node:path";
+import { execa } from "execa";
+import { bridgeAddress } from "../lab/bridge.ts";
+import { ensurePostgresql, LAB_SUPERUSER } from "../lab/postgresql.ts";
+import { stopServer } from "../lab/servers.ts";
+import { labSettings } from "../lab/settings.ts";
+import { readLabState } from "../lab/state.ts";
+import { ensureVersitygw, LAB_S3_ACCOUNT } from "../lab/versitygw.ts";
+
+const settings = labSettings();
+
+/** What a deploy reads the stores' secrets from. */
+export const SECRETS = {
+  uri: "E2E_DB",
+  accessKeyId: "E2E_S3_KEY",
+  secretAccessKey: "E2E_S3_SECRET",
+};
+
+export interface Stores {
+  /** This machine as the containers reach it; they and the tests both do. */
+  readonly bridge: string;
+  /** URL of the S3 server. */
+  readonly endpoint: string;
+  /** HOST:PORT of PostgreSQL. */
+  readonly database: string;
+}
+
+/** The stores, healthy, with a database and a bucket of this name; their secrets are in the environment. */
+export async function startStores(name: string): Promise<Stores> {
+  const bridge = await bridgeAddress(readLabState(settings)?.dockerHost ?? "");
+  const addresses = ["127.0.0.1", bridge];
+  const work = { settings, signal: new AbortController().signal, say: () => {} };
+  await ensurePostgresql(addresses, work);
+  await ensureVersitygw(addresses, work);
+  mkdirSync(join(settings.s3.dataDir, name), { recursive: true });
+  await sql(`CREATE ROLE ${name} LOGIN PASSWORD '${name}-password'`);
+  await sql(`CREATE DATABASE ${name} OWNER ${name}`);
+  const database = `${bridge}:${settings.ports.postgresql}`;
+  process.env[SECRETS.uri] = `postgresql://${name}:${name}-password@${database}/${name}`;
+  process.env[SECRETS.accessKeyId] = LAB_S3_ACCOUNT.access;
+  process.env[SECRETS.secretAccessKey] = LAB_S3_ACCOUNT.secret;
+  return { bridge, endpoint: `http://${bridge}:${settings.ports.s3}`, database };
+}
+
+export async function stopStores(): Promise<void> {
+  await stopServer(settings, "postgresql");
+  await stopServer(settings, "versitygw");
+}
+
+/** Runs SQL as the superuser. */
+export async function sql(command: string, database = "postgres"): Promise<string> {
+  const options = ["-h", "127.0.0.1", "-p", String(settings.ports.postgresql), "-U"];
+  const { stdout } = await execa(
+    "psql",
+    [...options, LAB_SUPERUSER.name, "-d", database, "-qAt", "-v", "ON_ERROR_STOP=1", "-f", "-"],
+    { env: { PGPASSWORD: LAB_SUPERUSER.password }, input: command },
+  );
+  return stdout;
+}
+
+/** A config's backendStore: the database of startStores. */
+export function inPostgresql(more: object = {}) {
+  return { type: "postgresql", uri: { env: SECRETS.uri }, ...more };
+}
+
+/** A config's artifacts: the bucket of startStores. */
+export function inS3(bucket: string, { endpoint }: Stores, more: object = {}) {
+  const credentials = {
+    accessKeyId: { env: SECRETS.accessKeyId },
+    secretAccessKey: { env: SECRETS.secretAccessKey },
+  };
+  return { type: "s3", bucket, endpoint, credentials, ...more };
+}
