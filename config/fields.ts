@@ -5,6 +5,12 @@ import { z } from "zod";
 const HOSTNAME_LABEL = "[a-zA-Z0-9]([a-zA-Z0-9-]{0,61}[a-zA-Z0-9])?";
 const HOSTNAME = new RegExp(`^(?=.{1,253}$)${HOSTNAME_LABEL}(\\.${HOSTNAME_LABEL})*$`);
 
+/** https://github.com/distribution/reference, a little narrower: host, name, tag, digest. */
+export const IMAGE =
+  /^([\w.-]+(:\d{1,5})?\/)?[a-z0-9._-]+(\/[a-z0-9._-]+)*(:\w[\w.-]{0,127})?(@sha256:[0-9a-f]{64})?$/i;
+/** The name of an environment variable. */
+export const VARIABLE_NAME = /^[A-Za-z_][A-Za-z0-9_]*$/;
+
 /** Any text but the empty one. */
 export const text = (allowed = "a non-empty text") => z.string().min(1, { error: allowed });
 /** A text without line breaks and other control characters. */

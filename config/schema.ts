@@ -12,6 +12,7 @@ import {
   absolutePath,
   hostname,
   httpUrl,
+  IMAGE,
   id,
   isHostname,
   isPort,
@@ -26,12 +27,9 @@ import {
 import { neededMemory } from "./memory.ts";
 import { secret } from "./secret.ts";
 import { checkStorage, driversOfServer, storage } from "./storage.ts";
+import { sweep } from "./sweep.ts";
 import { traefik } from "./traefik.ts";
 import { checkPlaces, volumes } from "./volume.ts";
-
-/** https://github.com/distribution/reference, a little narrower: host, name, tag, digest. */
-const IMAGE =
-  /^([\w.-]+(:\d{1,5})?\/)?[a-z0-9._-]+(\/[a-z0-9._-]+)*(:\w[\w.-]{0,127})?(@sha256:[0-9a-f]{64})?$/i;
 
 /** What the deploy sets, and what its checks rest on: the volumes' sentinels, the memory model. */
 const RESERVED =
@@ -269,6 +267,7 @@ export const homelabSchema = z
       .describe("The service that Traefik finds."),
     traefik,
     dns: dns.default({ provider: "none" }),
+    sweep,
     check: z
       .strictObject({
         through: z

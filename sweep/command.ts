@@ -1,0 +1,74 @@
+import { statSync } from "node:fs";
+import { basename } from "node:path";
+import { quoteShell } from "../templates/quote-shell.ts";
+import { nearest } from "./nearest.ts";
+
+/** A word that names a script, whether or not there is one. */
+const SCRIPT = /\.(py|sh)$/;
+const INTERPRETERS: Readonly<Record<string, string>> = { py: "python3", sh: "sh" };
+
+/** A variable of the sweep's in a word of the command. */
+const VARIABLE = /\$(?:((?:SWEEP|COILED)_\w+)|\{((?:SWEEP|COILED)_\w+)\})/g;
+
+/** Variables that each task has. */
+const VARIABLES = [
+  ...["SWEEP_NAME", "SWEEP_INDEX", "SWEEP_COUNT", "SWEEP_INPUT", "SWEEP_TASK_ID"],
+  ...["COILED_BATCH_TASK_INPUT", "COILED_BATCH_TASK_ID", "COILED_BATCH_TASK_COUNT"],
+];
+
+/** Place of the script in a command: its first word, or the second, after an interpreter; -1 where there is none. */
+export function scriptPlace(command: readonly string[]): number {
+  const isFile = (word: string) => statSync(word, { throwIfNoEntry: false })?.isFile() ?? false;
+  return command.slice(0, 2).findIndex((word) => SCRIPT.test(word) || isFile(word));
+}
+
+/**
+ * The command as a task runs it, in its working folder, as a line of a POSIX shell: the words as they
+ * are, but for variables of the sweep, which become their values.
+ */
+export function shellCommand(command: readonly string[], script: number): string {
+  const words = command.map((word, place) => {
+    if (place !== script) return shellWord(word);
+    const file = basename(word);
+    const interpreter = place === 0 ? INTERPRETERS[SCRIPT.exec(file)?.[1] ?? ""] : undefined;
+    return `${interpreter ? `${interpreter} ` : ""}${quoteShell(`./${file}`)}`;
+  });
+  return words.join(" ");
+}
+
+/** What is wrong with the variables in a command. */
+export function variableProblems(command: readonly string[], axes: readonly string[]): string[] {
+  const known = [...VARIABLES, ...axes.map(axisVariable)];
+  const used = command.flatMap((word) =>
+    [...word.matchAll(VARIABLE)].map((each) => each[1] ?? each[2] ?? ""),
+  );
+  return [...new Set(used)]
+    .filter((each) => !known.includes(each))
+    .map((each) => {
+      const meant = nearest(
+        each.toLowerCase(),
+        known.map((name) => name.toLowerCase()),
+      );
+      const todo = meant
+        ? `did you mean $${meant.toUpperCase()}?`
+        : `expected one of ${known.join(", ")}`;
+      return `the command: $${each}: no variable of a sweep; ${todo}`;
+    });
+}
+
+/** The environment variable of a grid's axis. */
+export function axisVariable(axis: string): string {
+  return `SWEEP_${axis.toUpperCase()}`;
+}
+
+function shellWord(word: string): string {
+  const parts: string[] = [];
+  let end = 0;
+  for (const match of word.matchAll(VARIABLE)) {
+    if (match.index > end) parts.push(quoteShell(word.slice(end, match.index)));
+    parts.push(`"$${match[1] ?? match[2]}"`);
+    end = match.index + match[0].length;
+  }
+  if (end < word.length || parts.length === 0) parts.push(quoteShell(word.slice(end)));
+  return parts.join("");
+}

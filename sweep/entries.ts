@@ -1,0 +1,158 @@
+import type { Directive } from "./header.ts";
+import { nearest } from "./nearest.ts";
+import { Wrong } from "./wrong.ts";
+
+/** What is said of an option in one place. */
+export interface Entry {
+  readonly key: string;
+  readonly value: string;
+  /** Where it is said, for messages: `--cpu` or `train.py:3: cpu`. */
+  readonly where: string;
+  /** Who says it; the first of these that says anything of an option decides. */
+  readonly layer: Layer;
+}
+
+const LAYERS = ["command line", "SWEEP", "COILED"] as const;
+export type Layer = (typeof LAYERS)[number];
+
+/** Options that stand alone and mean true. */
+export const FLAGS = ["fail-fast", "gpu", "local", "wait", "yes"];
+
+/** Options of which several may be said. */
+export const REPEATED = ["env", "secret-env", "constraint"];
+
+/** Options whose values are not shown. */
+const MAY_BE_SECRET = ["env", "secret-env"];
+
+/** Options of which at most one may be said in one place: each says what the tasks are. */
+export const TASK_OPTIONS = ["map-over-values", "map-over-file", "grid", "ntasks", "array"];
+
+/** What a header may say. */
+export const DIRECTIVES = [
+  ...TASK_OPTIONS,
+  ...REPEATED,
+  ...["name", "max-workers", "env-file", "cpu", "memory", "gpu", "container", "requirements"],
+  ...["retries", "timeout", "wait-timeout", "fail-fast", "wait", "namespace", "driver"],
+];
+
+/** Other spellings that the tool of the COILED headers takes. */
+const ALIASES: Readonly<Record<string, string>> = { "n-tasks": "ntasks", e: "env" };
+
+/** Of that tool, about machines and accounts in a cloud: they mean nothing here. */
+const CLOUD_ONLY = [
+  ...["region", "vm-type", "scheduler-vm-type", "arm", "disk-size", "spot-policy", "software"],
+  ...["workspace", "account", "allow-cross-zone", "allow-ssh-from", "host-setup-script", "tag"],
+  ...[
+    "forward-aws-credentials",
+    "forward-gcp-credentials",
+    "package-sync-strict",
+    "ignore-container-entrypoint",
+  ],
+  ...[
+    "package-sync-conda-extras",
+    "package-sync-ignore",
+    "scheduler-task-array",
+    "job-timeout",
+    "assign-public-ip",
+  ],
+];
+
+/** A task without these would not do what was asked for, so they are refused rather than left out. */
+const NOT_YET = ["sync", "upload", "download", "sidecar-spec", "scheduler-sidecar-spec", "tracker"];
+
+/** What the header's directives say, with what is wrong with them and what the user should know. */
+export function headerEntries(
+  directives: readonly Directive[],
+  file: string,
+): { entries: Entry[]; problems: string[]; notices: string[] } {
+  const entries: Entry[] = [];
+  const problems: string[] = [];
+  const notices: string[] = [];
+  for (const { marker, key: written, value, line } of directives) {
+    const at = `${file}:${line}`;
+    const key = ALIASES[written] ?? written;
+    const flag = FLAGS.includes(key);
+    if (marker === "COILED" && CLOUD_ONLY.includes(key))
+      notices.push(`${at}: ${key} is about machines in a cloud, and left out`);
+    else if (NOT_YET.includes(key))
+      problems.push(`${at}: ${key}: not there yet; docs/sweeps.md says what is`);
+    else if (key === "") problems.push(`${at}: a directive without a name; ${allowedKeys(key)}`);
+    else if (!DIRECTIVES.includes(key))
+      problems.push(`${at}: ${written}: unknown directive; ${allowedKeys(key)}`);
+    else if (!value && !flag) problems.push(`${at}: ${key}: no value; expected one after the name`);
+    else entries.push({ key, value: value || "true", where: `${at}: ${key}`, layer: marker });
+  }
+  return { entries, problems, notices };
+}
+
+function allowedKeys(key: string): string {
+  const meant = key && nearest(key, DIRECTIVES);
+  if (meant) return `did you mean ${meant}?`;
+  return `expected one of ${[...DIRECTIVES].sort().join(", ")}`;
+}
+
+/** What the options of the command line say, as commander has read them. */
+export function commandLineEntries(options: Readonly<Record<string, unknown>>): Entry[] {
+  return [...DIRECTIVES, "local", "yes"].flatMap((key) => {
+    const value = options[key.replaceAll(/-(\w)/g, (_, letter) => letter.toUpperCase())];
+    if (value === undefined) return [];
+    const values = Array.isArray(value) ? value : [value];
+    const entry = (each: unknown): Entry => ({
+      key,
+      value: String(each).trim(),
+      where: `--${key}`,
+      layer: "command line",
+    });
+    return REPEATED.includes(key) ? values.map(entry) : [entry(values.join(" "))];
+  });
+}
+
+/** All that is said, asked option by option; what can't be read becomes a problem. */
+export class Inputs {
+  readonly problems: string[] = [];
+  private readonly entries: readonly Entry[];
+
+  constructor(entries: readonly Entry[]) {
+    this.entries = entries;
+  }
+
+  /** What is said in the place that counts; what other places say is checked as well. */
+  one<T>(key: string, parse: (text: string, entry: Entry) => T): T | undefined {
+    const [first] = this.all(key, parse);
+    return first;
+  }
+
+  /** All that is said, what counts most first. */
+  all<T>(key: string, parse: (text: string, entry: Entry) => T): T[] {
+    const said = this.said(key);
+    return said.flatMap((entry) => {
+      try {
+        return [parse(entry.value, entry)];
+      } catch (error) {
+        if (!(error instanceof Wrong)) throw error;
+        const found = MAY_BE_SECRET.includes(key) ? "" : `found ${JSON.stringify(entry.value)}; `;
+        this.problems.push(`${entry.where}: ${found}expected ${error.message}`);
+        return [];
+      }
+    });
+  }
+
+  /** What says what the tasks are: two in one place are a problem. */
+  tasks(): Entry | undefined {
+    const said = TASK_OPTIONS.flatMap((key) => this.said(key));
+    for (const layer of LAYERS) {
+      const [first, second] = said.filter((each) => each.layer === layer);
+      if (first && second && first.key !== second.key)
+        this.problems.push(
+          `${second.where}: not together with ${first.where}; expected one of ${TASK_OPTIONS.join(", ")}`,
+        );
+      if (first) return first;
+    }
+    return undefined;
+  }
+
+  private said(key: string): Entry[] {
+    const own = this.entries.filter((entry) => entry.key === key);
+    return LAYERS.flatMap((layer) => own.filter((entry) => entry.layer === layer));
+  }
+}

@@ -1,0 +1,13 @@
+/** Lines that lead to other files or to this machine: the image's build gets this one file alone. */
+const ELSEWHERE =
+  /^(-(r|c|e)\b|--(requirement|constraint|editable|find-links)\b|\.{0,2}\/|\.$|file:)/;
+
+/** What is wrong with a requirements file, one line each. */
+export function requirementProblems(text: string, file: string): string[] {
+  return text.split(/\r?\n/).flatMap((line, index) => {
+    if (!ELSEWHERE.test(line.trim())) return [];
+    return [
+      `${file}:${index + 1}: found ${JSON.stringify(line.trim())}; expected packages, as no other file goes along`,
+    ];
+  });
+}

@@ -1,0 +1,163 @@
+import { mkdtempSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { checkConfig } from "../../../config/check.ts";
+import { UserError } from "../../../config/errors.ts";
+import type { HomelabInput } from "../../../config/schema.ts";
+import { readInput } from "../../../sweep/input.ts";
+import { smallConfig } from "../synth.ts";
+
+const before = process.cwd();
+beforeAll(() => process.chdir(mkdtempSync(join(tmpdir(), "homelab-sweep-"))));
+afterAll(() => process.chdir(before));
+
+const defaults = (sweep: HomelabInput["sweep"] = {}) =>
+  checkConfig(smallConfig({ sweep }), "homelab.config.ts").sweep;
+
+function read(
+  script: string,
+  options: Record<string, unknown> = {},
+  command = ["train.py"],
+  sweep: HomelabInput["sweep"] = {},
+) {
+  writeFileSync("train.py", `${script}\nprint("hello")\n`);
+  return readInput(command, options, defaults(sweep));
+}
+
+function problems(...args: Parameters<typeof read>): readonly string[] {
+  try {
+    read(...args);
+  } catch (error) {
+    if (!(error instanceof UserError)) throw error;
+    expect(error.exitCode).toBe(2);
+    return error.problems;
+  }
+  return [];
+}
+
+describe("what is asked for", () => {
+  it("is said by the command line over SWEEP over COILED over the config", () => {
+    const script =
+      "# COILED memory 4GiB\n# SWEEP memory 3GiB\n# COILED max-workers 7\n# COILED cpu 2";
+    const config = { memory: 100, maxWorkers: 2, cpu: 900 };
+    expect(read("", {}, ["train.py"], config)).toMatchObject(config);
+    expect(read(script, {}, ["train.py"], config)).toMatchObject({
+      memory: 3072,
+      maxWorkers: 7,
+      cpu: 2000,
+    });
+    expect(read(script, { memory: "5".repeat(3) }, ["train.py"], config).memory).toBe(555);
+  });
+
+  it("takes the tasks from the first place that says what they are", () => {
+    const script = "# SWEEP map-over-values 1,2\n# COILED ntasks 5";
+    expect(read(script).tasks).toHaveLength(2);
+    expect(read(script, { grid: ["a=1,2", "b=1,2"] }).tasks).toHaveLength(4);
+    expect(read("").tasks).toEqual([{ id: 0, input: "0", parameters: [] }]);
+  });
+
+  it("adds up environments, the nearer place over the other", () => {
+    writeFileSync("vars", "# comment\nA=file\nB=file with blanks\n");
+    const { env } = read("# SWEEP env C=sweep\n# COILED env C=coiled\n# COILED env D=x=y", {
+      env: ["A=line"],
+      envFile: "vars",
+    });
+    expect(env).toEqual({ A: "line", B: "file with blanks", C: "sweep", D: "x=y" });
+  });
+
+  it("says where secrets are and never what they are", () => {
+    const { secrets } = read("", { secretEnv: ["TOKEN", "KEY=@/root/key"] });
+    expect(secrets).toEqual({
+      TOKEN: { key: "--secret-env TOKEN", source: { env: "TOKEN" } },
+      KEY: { key: "--secret-env KEY", source: { file: "/root/key" } },
+    });
+    const refused = problems("# SWEEP env hunter2", { secretEnv: ["TOKEN=hunter2"] });
+    expect(refused).toHaveLength(2);
+    expect(refused.join()).not.toContain("hunter2");
+  });
+
+  it("reads false as false", () => {
+    expect(read("# COILED gpu false\n# SWEEP wait false")).toMatchObject({ gpus: 0, wait: false });
+    expect(read("# COILED gpu true\n# SWEEP wait true")).toMatchObject({ gpus: 1, wait: true });
+  });
+
+  it("reads constraints as they are written by hand", () => {
+    const constraint = ["node.class=gpu", "${attr.kernel.name} regexp ^lin", "meta.rack is_set"];
+    expect(read("", { constraint }).constraints).toEqual([
+      { attribute: "${node.class}", operator: "=", value: "gpu" },
+      { attribute: "${attr.kernel.name}", operator: "regexp", value: "^lin" },
+      { attribute: "${meta.rack}", operator: "is_set", value: "" },
+    ]);
+  });
+
+  it("names a sweep after its script", () => {
+    expect(read("").name).toMatch(/^train-[0-9a-f]{6}$/);
+    expect(read("", { name: "mine" }).name).toBe("mine");
+  });
+
+  it("finds the script behind an interpreter, too", () => {
+    expect(read("# SWEEP ntasks 3", {}, ["python3", "train.py"])).toMatchObject({
+      scriptPlace: 1,
+      script: { name: "train.py" },
+    });
+    expect(read("# SWEEP ntasks 3", {}, ["nvidia-smi", "-L"])).toMatchObject({ scriptPlace: -1 });
+  });
+
+  it("is refused with all problems at once, each with its place", () => {
+    writeFileSync("vars", "A=1\nnonsense\n");
+    writeFileSync("requirements.txt", "numpy\n-r other.txt\n");
+    const script = "# SWEEP cpu many\n# COILED gpu maybe\n# SWEEP wibble 1\n# SWEEP timeout 0s";
+    const options = {
+      ntasks: "3",
+      mapOverValues: "1,2",
+      memory: "5",
+      name: "No Name",
+      envFile: "vars",
+      driver: "podman",
+      retries: "-1",
+      failFast: true,
+      constraint: ["node.class"],
+      requirements: "requirements.txt",
+      container: "python:3.12",
+    };
+    expect(problems(script, options)).toEqual([
+      expect.stringContaining("train.py:3: wibble: unknown directive"),
+      "--ntasks: not together with --map-over-values; expected one of map-over-values, map-over-file, grid, ntasks, array",
+      "vars:2: expected NAME=VALUE",
+      expect.stringContaining('--name: found "No Name"; expected 1 to 63 lower-case letters'),
+      '--driver: found "podman"; expected docker or raw_exec',
+      'train.py:1: cpu: found "many"; expected a whole number from 1 to 1000000',
+      '--memory: found "5"; expected MiB, from 10, or a size such as 2GiB',
+      'train.py:2: gpu: found "maybe"; expected true, false or a number of GPUs',
+      '--retries: found "-1"; expected a whole number from 0 to 100',
+      'train.py:4: timeout: found "0s"; expected a time such as 90s, 30m or 2h',
+      expect.stringContaining('--constraint: found "node.class"; expected an attribute'),
+      'requirements.txt:2: found "-r other.txt"; expected packages, as no other file goes along',
+      expect.stringContaining("--requirements: not together with --container"),
+      "--fail-fast: expected --wait with it: who waits stops the sweep",
+    ]);
+  });
+
+  it.each([
+    ["a missing script", ["missing.py"], /^missing\.py: expected a text file .*no such file/],
+    ["an empty script", ["empty.py"], /^empty\.py: the script is empty/],
+    ["a script that is no text", ["binary.py"], /^binary\.py: .*it is no UTF-8/],
+    [
+      "a variable no task has",
+      ["train.py", "$SWEEP_INPTU"],
+      /\$SWEEP_INPTU.*did you mean \$SWEEP_INPUT\?/,
+    ],
+  ])("refuses %s", (_, command, line) => {
+    writeFileSync("empty.py", "\n");
+    writeFileSync("binary.py", Buffer.from([0xff, 0xfe, 0x00, 0x80]));
+    expect(problems("", {}, command)).toEqual([expect.stringMatching(line)]);
+  });
+
+  it("refuses files that are not there, by the option that names them", () => {
+    expect(problems("# SWEEP map-over-file none.txt", { envFile: "none.env" })).toEqual([
+      expect.stringMatching(/^train.py:1: map-over-file: found "none.txt"; expected a text file/),
+      expect.stringMatching(/^--env-file: found "none.env"; expected a text file .*no such file/),
+    ]);
+  });
+});
