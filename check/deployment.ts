@@ -154,7 +154,8 @@ export async function placementFailures(nomad: NomadApi, job: string): Promise<s
   return Object.values(latest?.FailedTGAllocs ?? {}).flatMap(explainPlacement);
 }
 
-function explainPlacement(failure: NomadPlacementFailure): string[] {
+/** Why Nomad has found no client, in words. */
+export function explainPlacement(failure: NomadPlacementFailure): string[] {
   if (failure.NodesEvaluated === 0)
     return ["no Nomad client is ready in nomad.datacenters and nomad.nodePool"];
   return [

@@ -12,8 +12,12 @@ import { fullDisk, tellsOfFullDisk } from "./full-disk.ts";
 import { buildImage, pushImage, pushLatestImage } from "./image.ts";
 import { labDown, labUp } from "./lab.ts";
 import { prepare } from "./prepare.ts";
+import { addSweep } from "./sweep.ts";
 
-const program = new Command("homelab").description("A self-hosted MLflow, kept as code.");
+const program = new Command("homelab")
+  .description("A self-hosted MLflow, kept as code.")
+  // What follows a sweep's command is the command's.
+  .enablePositionalOptions();
 
 program
   .command("deploy")
@@ -67,6 +71,7 @@ client("doctor")
 client("status")
   .description("show job, client, image, memory, volumes and URLs")
   .action(async (options) => (await import("./status.ts")).status(options));
+addSweep(program);
 
 await exitOnUserError(async () => {
   try {

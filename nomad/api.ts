@@ -94,12 +94,18 @@ export class NomadApi {
 
   /** Like get, for an endpoint that answers plain text. */
   async getText(path: string, query: Record<string, string> = {}): Promise<string | undefined> {
+    return (await this.send("GET", path, query))?.toString();
+  }
+
+  /** Like getText, with the bytes as they are: a log may be cut within a character. */
+  async getBytes(path: string, query: Record<string, string> = {}): Promise<Buffer | undefined> {
     return this.send("GET", path, query);
   }
 
   /** What Nomad answers to a value. @throws UserError with Nomad's own words when it does not take it */
   async post<T>(path: string, value: object): Promise<T> {
-    return JSON.parse((await this.send("POST", path, {}, JSON.stringify(value))) ?? "null");
+    const answer = await this.send("POST", path, {}, JSON.stringify(value));
+    return JSON.parse(answer?.toString() ?? "null");
   }
 
   /** Puts a value there. @throws UserError with Nomad's own words when it does not take it */
@@ -117,7 +123,7 @@ export class NomadApi {
     path: string,
     query: Record<string, string>,
     sent?: string,
-  ): Promise<string | undefined> {
+  ): Promise<Buffer | undefined> {
     const base = this.address.startsWith("unix://") ? "http://localhost" : this.address;
     const url = new URL(`/v1${path}`, base);
     const { region, namespace } = this.target;
@@ -128,17 +134,22 @@ export class NomadApi {
         throw new NomadUnreachable(this.address, error);
       },
     );
-    const body = await response.body.text();
+    const body = Buffer.from(await response.body.arrayBuffer());
     if (response.statusCode === 404) return undefined;
     if ([200, 204].includes(response.statusCode)) return body;
     const denied = [401, 403].includes(response.statusCode);
     const todo = denied
       ? "set NOMAD_TOKEN to one that may"
       : "see Nomad's log, or set nomad.address";
-    const said = `it answered ${response.statusCode}: ${firstLine(body)}`;
+    const said = `it answered ${response.statusCode}: ${firstLine(withoutCount(body.toString()))}`;
     const problem = `Nomad at ${this.address}: ${said}; ${todo}`;
     throw response.statusCode >= 500 ? new NomadUnwell([problem]) : new UserError([problem]);
   }
+}
+
+/** Several errors begin with a line that only counts them. */
+function withoutCount(text: string): string {
+  return text.replace(/^\d+ errors? occurred:\s*\*?\s*/, "");
 }
 
 function readFileOf(variable: string, name: string | undefined): Buffer | undefined {

@@ -17,6 +17,9 @@ export interface NomadJob {
       readonly Name: string;
       readonly Config: { readonly image?: string };
       readonly Resources: { readonly MemoryMB: number };
+      readonly Templates:
+        | readonly { readonly DestPath: string; readonly EmbeddedTmpl: string }[]
+        | null;
     }[];
   }[];
 }
@@ -32,6 +35,8 @@ export interface NomadDeployment {
 /** https://developer.hashicorp.com/nomad/api-docs/allocations */
 export interface NomadAllocation {
   readonly ID: string;
+  /** Such as "mlflow.svc[0]", with its place in the group. */
+  readonly Name: string;
   readonly TaskGroup: string;
   readonly NodeName: string;
   readonly JobVersion: number;
@@ -40,6 +45,10 @@ export interface NomadAllocation {
   readonly DesiredStatus: string;
   readonly TaskStates: Readonly<Record<string, NomadTaskState>> | null;
   readonly DeploymentStatus: { readonly Healthy: boolean | null } | null;
+  /** Of the allocation that took its place; empty where there is none. */
+  readonly NextAllocation: string;
+  /** What somebody asked of it. */
+  readonly DesiredTransition: { readonly ForceReschedule: boolean | null };
 }
 
 export interface NomadTaskState {
@@ -48,7 +57,18 @@ export interface NomadTaskState {
   readonly Restarts: number;
   /** RFC 3339; of the running process, or the last one. */
   readonly StartedAt: string | null;
-  readonly Events: readonly { readonly Type: string; readonly DisplayMessage: string }[] | null;
+  /** RFC 3339; null while it runs. */
+  readonly FinishedAt: string | null;
+  readonly Events: readonly NomadTaskEvent[] | null;
+}
+
+/** https://developer.hashicorp.com/nomad/api-docs/allocations#events */
+export interface NomadTaskEvent {
+  readonly Type: string;
+  readonly DisplayMessage: string;
+  /** Of a Terminated event. */
+  readonly ExitCode: number;
+  readonly Details: Readonly<Record<string, string>> | null;
 }
 
 /** https://developer.hashicorp.com/nomad/api-docs/allocations#read-allocation */
@@ -91,6 +111,10 @@ export interface NomadEvaluation {
 }
 
 export interface NomadPlacementFailure {
+  /** Clients that would do, and have no room. */
+  readonly NodesExhausted: number;
+  /** More allocations that failed for the same reason. */
+  readonly CoalescedFailures: number;
   readonly NodesEvaluated: number;
   readonly ConstraintFiltered: Readonly<Record<string, number>> | null;
   readonly DimensionExhausted: Readonly<Record<string, number>> | null;
@@ -103,4 +127,13 @@ export interface NomadNode {
   readonly Datacenter: string;
   /** Nomad 1.6 and later. */
   readonly NodePool?: string;
+  /** Where resources are asked for. */
+  readonly NodeResources?: NomadNodeResources;
+  readonly ReservedResources?: NomadNodeResources;
+}
+
+/** MHz and MiB. */
+export interface NomadNodeResources {
+  readonly Cpu: { readonly CpuShares: number };
+  readonly Memory: { readonly MemoryMB: number };
 }

@@ -42,11 +42,12 @@ function placeOf(source: SecretSource): string {
 }
 
 function contentOf(source: SecretSource, env: NodeJS.ProcessEnv): string | { problem: string } {
-  if ("env" in source) return env[source.env] ?? { problem: "is not set; set it for the deploy" };
+  if ("env" in source)
+    return env[source.env] ?? { problem: "is not set; set it where you run this" };
   try {
     return readFileSync(source.file, "utf8").replace(/\r?\n$/, "");
   } catch (error) {
-    return { problem: `can't be read (${reason(error)}); make it readable where you deploy` };
+    return { problem: `can't be read (${reason(error)}); make it readable where you run this` };
   }
 }
 

@@ -11,6 +11,7 @@ const DIRECTORY = dirname(fileURLToPath(import.meta.url));
 export type TemplateName =
   | "mlflow.nomad.hcl"
   | "probe.nomad.hcl"
+  | "sweep.nomad.hcl"
   | "playbook.yml"
   | "inventory.yml"
   | "volumes.hcl"

@@ -45,6 +45,12 @@ export async function startNomadAgent(nomad: string, directory: string): Promise
     async stop() {
       if (!existsSync(pidFile)) return;
       await execa("sh", ["-c", `${STOP}\nstop "$1"`, "stop", pidFile], { reject: false });
+      // The private directories of its allocations are file systems of their own, and stay.
+      const mounts = readFileSync("/proc/mounts", "utf8").split("\n");
+      const own = mounts
+        .map((line) => line.split(" ")[1] ?? "")
+        .filter((at) => at.startsWith(`${directory}/`));
+      if (own.length > 0) await execa("umount", own, { reject: false });
     },
   };
   await execa(script, restart.slice(1));

@@ -124,8 +124,9 @@ describe("the scripts", () => {
     await execa("shellcheck", ["image/entrypoint.sh", ".ci/run"], { cwd: ROOT });
   });
 
-  it("that make the image pass hadolint", async () => {
-    await execa(join(testToolsDirectory(), "hadolint"), ["image/Dockerfile"], { cwd: ROOT });
+  it("that make the images pass hadolint", async () => {
+    const files = ["image/Dockerfile", "sweep/image/Dockerfile"];
+    await execa(join(testToolsDirectory(), "hadolint"), files, { cwd: ROOT });
   });
 
   it("name no package registry's host", async () => {

@@ -40,11 +40,11 @@ describe("the secrets of a deploy", () => {
     });
     expect(() => readSecrets(sources, { EMPTY: " \n" })).toThrow(
       [
-        "server.secrets.A: the environment variable NOT_SET is not set; set it for the deploy",
+        "server.secrets.A: the environment variable NOT_SET is not set; set it where you run this",
         "server.secrets.B: the environment variable EMPTY is empty; put the secret there",
-        `server.secrets.C: the file ${folder}/none can't be read (no such file: ${folder}/none); make it readable where you deploy`,
+        `server.secrets.C: the file ${folder}/none can't be read (no such file: ${folder}/none); make it readable where you run this`,
         `server.secrets.D: the file ${folder}/secret holds no text; put the secret there`,
-        `server.secrets.E: the file ${folder} can't be read (a directory, not a file); make it readable where you deploy`,
+        `server.secrets.E: the file ${folder} can't be read (a directory, not a file); make it readable where you run this`,
       ].join("\n"),
     );
   });

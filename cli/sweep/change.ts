@@ -1,0 +1,44 @@
+import { UserError } from "../../config/errors.ts";
+import { retryTasks, stopSweep } from "../../sweep/control.ts";
+import { gatherSweep } from "../../sweep/gather.ts";
+import { BAD_INPUT } from "../exit-code.ts";
+import { asking, contextOf } from "./context.ts";
+import { type LookOptions, readTaskNumbers } from "./look.ts";
+import { waitFor } from "./waiting.ts";
+
+/** Ends a sweep; what is done stays done. */
+export async function stop(name: string, { json = false, namespace }: LookOptions): Promise<void> {
+  const context = await contextOf(namespace);
+  await asking(context, async () => {
+    const { counts } = await gatherSweep(context.nomad, name);
+    await stopSweep(context.nomad, name);
+    const ended = counts.running + counts.starting + counts.waiting + counts.unknown;
+    if (json) return console.log(JSON.stringify({ name, stopped: ended }, undefined, 2));
+    console.log(`${name}: stopped; ${ended} tasks ended or were never started`);
+  });
+}
+
+export interface RetryOptions extends LookOptions {
+  readonly failed?: boolean;
+  readonly task?: string;
+  readonly wait?: boolean;
+}
+
+/** Runs tasks that failed again. */
+export async function retry(name: string, options: RetryOptions): Promise<void> {
+  const { json = false } = options;
+  const ids = readTaskNumbers(options.task);
+  if (ids && options.failed) throw new UserError(["--task: not together with --failed"], BAD_INPUT);
+  const context = await contextOf(options.namespace);
+  await asking(context, async () => {
+    const again = await retryTasks(context.nomad, await gatherSweep(context.nomad, name), ids);
+    if (json && !options.wait) return console.log(JSON.stringify({ name, again }, undefined, 2));
+    if (!json)
+      console.log(
+        again.length === 0
+          ? `${name}: no task has failed`
+          : `${name}: ${again.length === 1 ? "task" : "tasks"} ${again.join(", ")} again`,
+      );
+    if (options.wait) return waitFor(context, name, { json, failFast: false });
+  });
+}

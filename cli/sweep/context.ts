@@ -1,0 +1,38 @@
+import { UserError } from "../../config/errors.ts";
+import { type LoadedConfig, loadConfig } from "../../config/load.ts";
+import { reason } from "../../config/reason.ts";
+import { NomadApi, type NomadTarget, NomadUnreachable } from "../../nomad/api.ts";
+import { nomadTarget } from "../../nomad/target.ts";
+import { BAD_INPUT, failWith } from "../exit-code.ts";
+
+/** Exit code where Nomad can't be asked, or does not let us. */
+const NO_NOMAD = 3;
+
+/** What each of the sweep commands needs. */
+export interface Context extends LoadedConfig {
+  readonly target: NomadTarget;
+  readonly nomad: NomadApi;
+}
+
+/** @param namespace in place of the config's */
+export async function contextOf(namespace?: string): Promise<Context> {
+  const loaded = await failWith(BAD_INPUT, () => loadConfig());
+  const own = nomadTarget(loaded.config);
+  const target = { ...own, namespace: namespace ?? own.namespace };
+  return { ...loaded, target, nomad: new NomadApi(target) };
+}
+
+/** Runs what asks Nomad: an error without an exit code of its own ends with that of Nomad. */
+export async function asking<T>({ config, nomad }: Context, part: () => Promise<T>): Promise<T> {
+  try {
+    return await part();
+  } catch (error) {
+    if (error instanceof NomadUnreachable) {
+      const todo = config.embedded ? "make lab-up starts it" : "start it, or set nomad.address";
+      throw new UserError([`Nomad at ${nomad.address}: ${reason(error.cause)}; ${todo}`], NO_NOMAD);
+    }
+    if (error instanceof UserError && error.exitCode === 1)
+      throw new UserError(error.problems, NO_NOMAD);
+    throw error;
+  }
+}

@@ -1,0 +1,139 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import { UserError } from "../../config/errors.ts";
+import { gatherSweep, sweepNames, type TaskStatus } from "../../sweep/gather.ts";
+import { TaskLog } from "../../sweep/logs.ts";
+import { duration } from "../../sweep/parse.ts";
+import { isEnded, summary, taskName } from "../../sweep/render.ts";
+import { taskNumbers } from "../../sweep/tasks.ts";
+import { Wrong } from "../../sweep/wrong.ts";
+import { BAD_INPUT } from "../exit-code.ts";
+import { asking, contextOf } from "./context.ts";
+import { tell, waitFor } from "./waiting.ts";
+
+const FOLLOW_MS = 1_000;
+/** Sweeps that Nomad is asked about at a time. */
+const AT_A_TIME = 8;
+
+export interface LookOptions {
+  readonly json?: boolean;
+  readonly namespace?: string;
+}
+
+/** The sweeps that Nomad knows, one a line. */
+export async function list({ json = false, namespace }: LookOptions): Promise<void> {
+  const context = await contextOf(namespace);
+  await asking(context, async () => {
+    const names = await sweepNames(context.nomad);
+    const sweeps = [];
+    for (let at = 0; at < names.length; at += AT_A_TIME) {
+      const some = names.slice(at, at + AT_A_TIME);
+      sweeps.push(...(await Promise.all(some.map((name) => gatherSweep(context.nomad, name)))));
+    }
+    if (json)
+      return console.log(
+        JSON.stringify(
+          sweeps.map(({ tasks: _, ...sweep }) => sweep),
+          undefined,
+          2,
+        ),
+      );
+    if (sweeps.length === 0) console.log("Nomad knows no sweep; npx homelab sweep run starts one");
+    for (const sweep of sweeps)
+      console.log(
+        `${sweep.submittedAt.slice(0, 16).replace("T", " ")}  ${sweep.state.padEnd(8)} ${summary(sweep)}`,
+      );
+  });
+}
+
+/** One sweep as it is now; ends with 1 where a task failed. */
+export async function status(
+  name: string,
+  { json = false, namespace }: LookOptions,
+): Promise<void> {
+  const context = await contextOf(namespace);
+  await asking(context, async () => {
+    const sweep = await gatherSweep(context.nomad, name);
+    await tell(context, sweep, json);
+    if (sweep.counts.failed > 0) process.exitCode = 1;
+  });
+}
+
+/** Waits for a sweep that was registered before. */
+export async function wait(
+  name: string,
+  options: LookOptions & { readonly timeout?: string },
+): Promise<void> {
+  const timeout = read("--timeout", options.timeout, duration);
+  const context = await contextOf(options.namespace);
+  await asking(context, () =>
+    waitFor(context, name, { json: options.json ?? false, timeout, failFast: true }),
+  );
+}
+
+export interface LogsOptions {
+  readonly namespace?: string;
+  readonly task?: string;
+  readonly failed?: boolean;
+  readonly follow?: boolean;
+}
+
+/** What tasks have said, each line with its task's number where there are several. */
+export async function logs(name: string, options: LogsOptions): Promise<void> {
+  const ids = read("--task", options.task, taskNumbers);
+  const context = await contextOf(options.namespace);
+  const { nomad } = context;
+  const isWanted = ({ id, state }: TaskStatus) =>
+    (!ids || ids.includes(id)) && (!options.failed || state === "failed");
+  await asking(context, async () => {
+    const readers = new Map<string, TaskLog>();
+    const ended = new Set<string>();
+    const silent = new Set<string>();
+    for (;;) {
+      const sweep = await gatherSweep(nomad, name);
+      const known = sweep.tasks.map(({ id }) => id);
+      const unknown = ids?.filter((id) => !known.includes(id)) ?? [];
+      if (unknown.length > 0)
+        throw new UserError(
+          unknown.map((id) => `--task ${id}: ${name} has no such task`),
+          BAD_INPUT,
+        );
+      for (const task of sweep.tasks.filter(isWanted)) {
+        const { allocation } = task;
+        if (!allocation || ended.has(allocation)) continue;
+        const reader = readers.get(allocation) ?? new TaskLog(nomad, allocation);
+        readers.set(allocation, reader);
+        const prefix = ids?.length === 1 || sweep.tasks.length === 1 ? "" : `[${task.id}] `;
+        for (const line of await reader.read(isEnded(task))) console.log(`${prefix}${line}`);
+        if (isEnded(task)) ended.add(allocation);
+        if (isEnded(task) && !reader.isThere) silent.add(taskName(task));
+      }
+      if (!options.follow || sweep.state !== "running") break;
+      await sleep(FOLLOW_MS);
+    }
+    for (const each of silent)
+      console.error(
+        `${each}: the Nomad client has no log of it any more (client.gc_max_allocs of its configuration)`,
+      );
+  });
+}
+
+function read<T>(
+  option: string,
+  text: string | undefined,
+  parse: (text: string) => T,
+): T | undefined {
+  try {
+    return text === undefined ? undefined : parse(text);
+  } catch (error) {
+    if (!(error instanceof Wrong)) throw error;
+    throw new UserError(
+      [`${option}: found ${JSON.stringify(text)}; expected ${error.message}`],
+      BAD_INPUT,
+    );
+  }
+}
+
+/** Numbers of tasks, as an option has them. */
+export function readTaskNumbers(text: string | undefined): number[] | undefined {
+  return read("--task", text, taskNumbers);
+}

@@ -1,0 +1,63 @@
+import { clientUrl } from "../../config/client-url.ts";
+import type { SweepStatus } from "../../sweep/gather.ts";
+import { lastLines } from "../../sweep/logs.ts";
+import { table, taskName } from "../../sweep/render.ts";
+import { runsOf } from "../../sweep/runs.ts";
+import { watch } from "../../sweep/watch.ts";
+import type { Context } from "./context.ts";
+
+const SOME_FAILED = 1;
+const TIMED_OUT = 124;
+const DETACHED = 130;
+const LINES_OF_FAILURE = 10;
+
+export interface WaitingOptions {
+  readonly json: boolean;
+  /** Seconds. */
+  readonly timeout?: number;
+  readonly failFast: boolean;
+}
+
+/** Waits for a sweep, tells how it ended and sets the exit code; Ctrl-C leaves it running. */
+export async function waitFor(
+  context: Context,
+  name: string,
+  options: WaitingOptions,
+): Promise<void> {
+  const { nomad } = context;
+  const leaving = new AbortController();
+  const leave = () => leaving.abort();
+  process.once("SIGINT", leave).once("SIGTERM", leave);
+  const { sweep, end } = await watch(nomad, name, {
+    timeout: options.timeout,
+    failFast: options.failFast,
+    signal: leaving.signal,
+    isTerminal: process.stdout.isTTY === true && !options.json,
+    say: options.json ? console.error : console.log,
+  }).finally(() => process.off("SIGINT", leave).off("SIGTERM", leave));
+  if (end !== "ended") {
+    const why = end === "detached" ? "detached" : `not done after ${options.timeout} s`;
+    console.error(`${why}: the sweep goes on; npx homelab sweep wait ${name} comes back to it`);
+    process.exitCode = end === "detached" ? DETACHED : TIMED_OUT;
+    if (options.json) console.log(JSON.stringify(sweep, undefined, 2));
+    return;
+  }
+  await tell(context, sweep, options.json);
+  if (sweep.state !== "done") process.exitCode = SOME_FAILED;
+}
+
+/** The whole of a sweep, with its runs in MLflow and why the first of the failed failed. */
+export async function tell(context: Context, sweep: SweepStatus, json: boolean): Promise<void> {
+  const runs = await runsOf(clientUrl(context.config), sweep.name);
+  if (json) {
+    const tasks = sweep.tasks.map((task) => ({ ...task, run: runs.get(task.index) }));
+    return console.log(JSON.stringify({ ...sweep, tasks }, undefined, 2));
+  }
+  console.log(table(sweep, runs).join("\n"));
+  const failed = sweep.tasks.find(({ state }) => state === "failed");
+  if (!failed?.allocation) return;
+  const lines = await lastLines(context.nomad, failed.allocation, LINES_OF_FAILURE);
+  console.log(`\nwhat ${taskName(failed)} said last:`);
+  console.log((lines.length > 0 ? lines : ["nothing"]).map((line) => `  ${line}`).join("\n"));
+  console.log(`npx homelab sweep retry ${sweep.name} --failed runs the failed again`);
+}

@@ -1,0 +1,60 @@
+/** What can be done to a sweep that was registered. */
+import { UserError } from "../config/errors.ts";
+import type { NomadApi } from "../nomad/api.ts";
+import type { SweepStatus } from "./gather.ts";
+import { ONLY_ITEM, variableOf } from "./job.ts";
+
+/** Ends what runs of a sweep and what waits; removes its secrets. What is done stays done. */
+export async function stopSweep(nomad: NomadApi, name: string): Promise<void> {
+  await nomad.delete(`/job/${encodeURIComponent(name)}`);
+  await forgetSecrets(nomad, name);
+}
+
+/** Removes the sweep's Nomad variable, which no task will read any more. */
+export async function forgetSecrets(nomad: NomadApi, name: string): Promise<void> {
+  await nomad.delete(`/var/${variableOf(name)}`);
+}
+
+/**
+ * Runs tasks that failed again. Nomad starts all that failed; those that are not asked for end at
+ * once, and their earlier result stands.
+ *
+ * @param ids of the tasks; all that failed where undefined
+ * @returns the ids of the tasks that run again
+ * @throws UserError with exit code 2 where a task is unknown or did not fail
+ */
+export async function retryTasks(
+  nomad: NomadApi,
+  sweep: SweepStatus,
+  ids: readonly number[] | undefined,
+): Promise<number[]> {
+  const failed = sweep.tasks.filter(({ state }) => state === "failed").map(({ id }) => id);
+  const wanted = ids ?? failed;
+  const problems = wanted.flatMap((id) => whyNotRetried(sweep, id));
+  if (sweep.state === "stopped")
+    problems.unshift(`${sweep.name}: it was stopped; run it again with sweep run`);
+  if (problems.length > 0) throw new UserError(problems, 2);
+  if (wanted.length === 0) return [];
+  const path = `/var/${variableOf(sweep.name)}`;
+  const variable = await nomad.get<{ readonly Items: Record<string, string> }>(path);
+  if (!variable)
+    throw new UserError([`${sweep.name}: its Nomad variable is gone; run it again with sweep run`]);
+  const all = wanted.length === failed.length;
+  const only = all ? "\n" : `${wanted.join(",")}\n`;
+  await nomad.put(path, {
+    Path: variableOf(sweep.name),
+    Items: { ...variable.Items, [ONLY_ITEM]: only },
+  });
+  await nomad.post(`/job/${sweep.name}/evaluate`, {
+    JobID: sweep.name,
+    EvalOptions: { ForceReschedule: true },
+  });
+  return [...wanted];
+}
+
+function whyNotRetried({ tasks, name }: SweepStatus, id: number): string[] {
+  const task = tasks.find((each) => each.id === id);
+  if (!task) return [`--task ${id}: ${name} has no such task; expected one of its numbers`];
+  if (task.state === "failed") return [];
+  return [`--task ${id}: it is ${task.state}; expected a task that failed`];
+}

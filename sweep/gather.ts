@@ -1,0 +1,197 @@
+/** What Nomad says of a sweep. */
+import { UserError } from "../config/errors.ts";
+import type { NomadApi } from "../nomad/api.ts";
+import type { NomadAllocation, NomadJob, NomadTaskEvent } from "../nomad/types.ts";
+import { COMMAND_META, FAIL_FAST_META, SWEEP_META, TASK } from "./job.ts";
+import { NOT_ASKED_FOR, readTaskLines, TASKS_FILE } from "./runner.ts";
+
+/** A task's state: it waits for room, starts, runs, or is at an end. */
+export type TaskState =
+  | "waiting"
+  | "starting"
+  | "running"
+  | "unknown"
+  | "done"
+  | "failed"
+  | "stopped";
+
+export interface TaskStatus {
+  /** What the user knows it by. */
+  readonly id: number;
+  /** Its place in the sweep, from 0: NOMAD_ALLOC_INDEX. */
+  readonly index: number;
+  readonly value: string;
+  readonly state: TaskState;
+  /** Of the command; missing where it did not end. */
+  readonly exitCode?: number;
+  /** Why it failed, where there is more to say than the exit code. */
+  readonly reason?: string;
+  /** Seconds that it ran, so far. */
+  readonly seconds?: number;
+  /** RFC 3339. */
+  readonly startedAt?: string;
+  readonly finishedAt?: string;
+  /** How often it was started again by itself. */
+  readonly restarts: number;
+  /** Name of the Nomad client. */
+  readonly node?: string;
+  /** Id of its allocation. */
+  readonly allocation?: string;
+}
+
+export interface SweepStatus {
+  readonly name: string;
+  readonly command: string;
+  readonly state: "running" | "done" | "failed" | "stopped";
+  /** RFC 3339. */
+  readonly submittedAt: string;
+  /** The first failure ends it, where somebody waits. */
+  readonly failFast: boolean;
+  readonly counts: Readonly<Record<TaskState, number>>;
+  readonly tasks: readonly TaskStatus[];
+}
+
+const STATES = ["waiting", "starting", "running", "unknown", "done", "failed", "stopped"] as const;
+
+/** States of tasks that go on or are still to come. */
+const OPEN: readonly TaskState[] = ["waiting", "starting", "running", "unknown"];
+
+/**
+ * Asks Nomad for a sweep, and is patient with one that is away for a moment.
+ *
+ * @throws UserError with exit code 2 where Nomad knows no such sweep
+ */
+export async function gatherSweep(nomad: NomadApi, name: string): Promise<SweepStatus> {
+  const path = `/job/${encodeURIComponent(name)}`;
+  const job = await nomad.getPatiently<NomadJob>(path);
+  if (!job?.Meta?.[SWEEP_META])
+    throw new UserError(
+      [
+        `${name}: Nomad has no sweep of that name; npx homelab sweep list shows those it has (it forgets a sweep some time after the last task is done)`,
+      ],
+      2,
+    );
+  const allocations = (await nomad.getPatiently<NomadAllocation[]>(`${path}/allocations`)) ?? [];
+  return sweepStatus(job, allocations);
+}
+
+/** Names of the sweeps that Nomad knows, the newest first. */
+export async function sweepNames(nomad: NomadApi): Promise<string[]> {
+  type Stub = Pick<NomadJob, "ID" | "Meta">;
+  const jobs = (await nomad.get<Stub[]>("/jobs", { meta: "true" })) ?? [];
+  return jobs
+    .flatMap(({ ID, Meta }) => (Meta?.[SWEEP_META] ? [{ ID, at: Meta[SWEEP_META] }] : []))
+    .sort((a, b) => b.at.localeCompare(a.at))
+    .map(({ ID }) => ID);
+}
+
+/** A sweep's state, from Nomad's words. */
+export function sweepStatus(
+  job: NomadJob,
+  allocations: readonly NomadAllocation[],
+  now = Date.now(),
+): SweepStatus {
+  const templates = job.TaskGroups[0]?.Tasks[0]?.Templates ?? [];
+  const lines = templates.find(({ DestPath }) => DestPath === `local/${TASKS_FILE}`);
+  const byIndex = new Map<number, NomadAllocation[]>();
+  for (const each of allocations) {
+    const index = Number(/\[(\d+)\]$/.exec(each.Name)?.[1]);
+    byIndex.set(index, [...(byIndex.get(index) ?? []), each]);
+  }
+  const tasks = readTaskLines(lines?.EmbeddedTmpl ?? "").map(({ id, input }, index) => ({
+    id,
+    index,
+    value: input,
+    ...ofAllocation(current(byIndex.get(index) ?? []), job.Stop, now),
+  }));
+  const counts = Object.fromEntries(
+    STATES.map((state) => [state, tasks.filter((task) => task.state === state).length]),
+  ) as Record<TaskState, number>;
+  return {
+    name: job.ID,
+    command: job.Meta?.[COMMAND_META] ?? "",
+    state: stateOf(counts, tasks.length),
+    submittedAt: job.Meta?.[SWEEP_META] ?? "",
+    failFast: job.Meta?.[FAIL_FAST_META] === "true",
+    counts,
+    tasks,
+  };
+}
+
+function stateOf(counts: Record<TaskState, number>, all: number): SweepStatus["state"] {
+  if (OPEN.some((state) => counts[state] > 0)) return "running";
+  if (counts.done === all) return "done";
+  return counts.stopped > 0 ? "stopped" : "failed";
+}
+
+/** The last that did the task's work, or is at it. */
+function current(all: readonly NomadAllocation[]): NomadAllocation | undefined {
+  const newest = all.toSorted((a, b) => b.CreateIndex - a.CreateIndex);
+  if (newest[0] && isToBeRetried(newest[0])) return newest[0];
+  return newest.find((each) => ended(each)?.ExitCode !== NOT_ASKED_FOR) ?? newest[0];
+}
+
+function ended(allocation: NomadAllocation): NomadTaskEvent | undefined {
+  if (["pending", "running"].includes(allocation.ClientStatus)) return undefined;
+  const events = allocation.TaskStates?.[TASK]?.Events ?? [];
+  return events.findLast(({ Type }) => Type === "Terminated");
+}
+
+function ofAllocation(allocation: NomadAllocation | undefined, stopped: boolean, now: number) {
+  if (!allocation) return { state: stopped ? "stopped" : "waiting", restarts: 0 } as const;
+  const task = allocation.TaskStates?.[TASK];
+  const end = ended(allocation);
+  const state = stateOfAllocation(allocation, end, stopped);
+  const started = task?.StartedAt ?? undefined;
+  const finished = task?.FinishedAt ?? undefined;
+  const until = finished ? Date.parse(finished) : now;
+  return {
+    state,
+    exitCode: end?.ExitCode,
+    reason: state === "failed" ? whyFailed(allocation, end) : undefined,
+    seconds: started ? Math.max(0, (until - Date.parse(started)) / 1000) : undefined,
+    startedAt: started,
+    finishedAt: finished,
+    restarts: task?.Restarts ?? 0,
+    node: allocation.NodeName,
+    allocation: allocation.ID,
+  };
+}
+
+/** Whether a retry was asked for that has no place yet. */
+function isToBeRetried(allocation: NomadAllocation): boolean {
+  const { ClientStatus, DesiredTransition, NextAllocation } = allocation;
+  return ClientStatus === "failed" && DesiredTransition.ForceReschedule === true && !NextAllocation;
+}
+
+function stateOfAllocation(
+  allocation: NomadAllocation,
+  end: NomadTaskEvent | undefined,
+  stopped: boolean,
+): TaskState {
+  switch (allocation.ClientStatus) {
+    case "pending":
+      return allocation.DesiredStatus === "run" ? "starting" : "stopped";
+    case "running":
+      return "running";
+    case "complete":
+      return end?.ExitCode === 0 ? "done" : "stopped";
+    case "failed":
+      return isToBeRetried(allocation) && !stopped ? "waiting" : "failed";
+    case "lost":
+      return stopped ? "stopped" : "waiting";
+    default:
+      return "unknown";
+  }
+}
+
+/** In words, where the exit code does not say it. */
+function whyFailed(allocation: NomadAllocation, end: NomadTaskEvent | undefined) {
+  if (end?.Details?.oom_killed === "true") return "it needed more than --memory and was killed";
+  if (end && end.ExitCode !== 0) return undefined;
+  const events = allocation.TaskStates?.[TASK]?.Events ?? [];
+  const telling = events.filter(
+    ({ Type }) => !["Not Restarting", "Killing", "Killed"].includes(Type),
+  );
+  return telling.at(-1)?.DisplayMessage.replaceAll(/\s+/g, " ");
+}

@@ -1,0 +1,101 @@
+/** A sweep as a user reads it. */
+import type { SweepStatus, TaskStatus } from "./gather.ts";
+import type { MlflowRun } from "./runs.ts";
+
+const BAR = 24;
+/** A value that is longer is cut in the table. */
+const VALUE_WIDTH = 40;
+
+/** One line on where a sweep stands. */
+export function headline(sweep: SweepStatus, now = Date.now()): string {
+  const { counts, tasks, name } = sweep;
+  const ended = tasks.filter(isEnded).length;
+  const filled = Math.floor((BAR * ended) / Math.max(1, tasks.length));
+  const left = timeLeft(sweep, now);
+  return [
+    `${name} [${"#".repeat(filled)}${"-".repeat(BAR - filled)}] ${ended} of ${tasks.length}`,
+    ...(counts.failed > 0 ? [`${counts.failed} failed`] : []),
+    ...(counts.stopped > 0 ? [`${counts.stopped} stopped`] : []),
+    ...(counts.running > 0 ? [`${counts.running} running`] : []),
+    ...(left === undefined ? [] : [`about ${duration(left)} left`]),
+  ].join(", ");
+}
+
+/** Seconds, from the pace so far; undefined where there is none yet, or nothing is left. */
+function timeLeft({ tasks }: SweepStatus, now: number): number | undefined {
+  const ended = tasks.filter((task) => isEnded(task) && task.startedAt);
+  const open = tasks.filter((task) => !isEnded(task));
+  if (ended.length === 0 || open.length === 0) return undefined;
+  const mean = ended.reduce((sum, { seconds = 0 }) => sum + seconds, 0) / ended.length;
+  const first = Math.min(...ended.map(({ startedAt = "" }) => Date.parse(startedAt)));
+  const pace = (now - first) / 1000 / ended.length;
+  // One that runs already needs a part of its time only.
+  const spent = open.reduce((sum, { seconds = 0 }) => sum + Math.min(seconds, mean), 0);
+  return Math.max(0, pace * (open.length - spent / Math.max(mean, 0.001)));
+}
+
+export function isEnded({ state }: TaskStatus): boolean {
+  return state === "done" || state === "failed" || state === "stopped";
+}
+
+/** What a task is called in lines: its number, and the value where that says more. */
+export function taskName({ id, value }: Pick<TaskStatus, "id" | "value">): string {
+  return value === String(id) ? `task ${id}` : `task ${id} (${cut(value)})`;
+}
+
+/** One line on a task that has ended. */
+export function endLine(task: TaskStatus): string {
+  const { state, exitCode, reason, seconds, node } = task;
+  const took = seconds === undefined ? "" : ` after ${duration(seconds)}`;
+  const why = reason ?? (exitCode === undefined ? undefined : `exit code ${exitCode}`);
+  const how = state === "failed" && why ? `: ${why}` : "";
+  return `${taskName(task)} ${state}${took}${node ? ` on ${node}` : ""}${how}`;
+}
+
+/** All tasks, one a line, and what they took together. */
+export function table(sweep: SweepStatus, runs: ReadonlyMap<number, MlflowRun>): string[] {
+  const head = ["task", "value", "state", "exit", "time", "client", "MLflow run"];
+  const rows = sweep.tasks.map((task) => [
+    String(task.id),
+    cut(task.value),
+    task.restarts > 0 ? `${task.state} (try ${task.restarts + 1})` : task.state,
+    task.exitCode === undefined ? "" : String(task.exitCode),
+    task.seconds === undefined ? "" : duration(task.seconds),
+    task.node ?? "",
+    runs.get(task.index)?.url ?? "",
+  ]);
+  const widths = head.map((title, at) =>
+    Math.max(...[head, ...rows].map((row) => (row[at] ?? title).length)),
+  );
+  const line = (row: string[]) =>
+    row
+      .map((text, at) => text.padEnd(widths[at] ?? 0))
+      .join("  ")
+      .trimEnd();
+  return [...[head, ...rows].map(line), "", summary(sweep)];
+}
+
+/** How a sweep stands, in words, with the hours that its tasks have taken of clients. */
+export function summary({ name, tasks, counts }: SweepStatus): string {
+  const seconds = tasks.reduce((sum, task) => sum + (task.seconds ?? 0), 0);
+  const states = Object.entries(counts).filter(([, count]) => count > 0);
+  const told = states.map(([state, count]) => `${count} ${state}`).join(", ");
+  return `${name}: ${told}; ${nodeHours(seconds)} node-hours`;
+}
+
+function nodeHours(seconds: number): string {
+  const hours = seconds / 3600;
+  return hours >= 10 ? hours.toFixed(0) : hours.toFixed(hours >= 0.1 ? 1 : 3);
+}
+
+/** Rounded down to what matters. */
+export function duration(seconds: number): string {
+  if (seconds < 10) return `${seconds.toFixed(1)} s`;
+  if (seconds < 120) return `${Math.floor(seconds)} s`;
+  if (seconds < 7200) return `${Math.floor(seconds / 60)} min`;
+  return `${(seconds / 3600).toFixed(1)} h`;
+}
+
+function cut(text: string): string {
+  return text.length > VALUE_WIDTH ? `${text.slice(0, VALUE_WIDTH - 3)}...` : text;
+}

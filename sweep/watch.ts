@@ -1,0 +1,114 @@
+/** Waits for a sweep, and shows where it stands. */
+import { setTimeout as sleep } from "node:timers/promises";
+import { Listr } from "listr2";
+import type { NomadApi } from "../nomad/api.ts";
+import { forgetSecrets, stopSweep } from "./control.ts";
+import { gatherSweep, type SweepStatus } from "./gather.ts";
+import { latestLine } from "./logs.ts";
+import { endLine, headline, isEnded, taskName } from "./render.ts";
+
+const POLL_MS = 1_000;
+/** Of a sweep with more tasks than these, Nomad is asked less often. */
+const MANY = 100;
+const POLL_MANY_MS = 3_000;
+/** Running tasks that are shown with their latest line. */
+const SHOWN = 8;
+const LINE_WIDTH = 76;
+
+export interface WatchOptions {
+  /** Seconds. @default for ever */
+  readonly timeout?: number;
+  /** Whether the first failure may end a sweep that was registered so. */
+  readonly failFast: boolean;
+  /** Aborted when the user leaves. */
+  readonly signal: AbortSignal;
+  /** A screen that changes, or lines. */
+  readonly isTerminal: boolean;
+  /** Gets lines that stay. */
+  readonly say: (line: string) => void;
+}
+
+/** How the waiting came to its end. */
+export interface Watched {
+  readonly sweep: SweepStatus;
+  readonly end: "ended" | "timed out" | "detached";
+}
+
+/** Waits until all tasks have ended, the time is over or the user leaves. */
+export async function watch(
+  nomad: NomadApi,
+  name: string,
+  options: WatchOptions,
+): Promise<Watched> {
+  if (!options.isTerminal) {
+    let open: readonly number[] = [];
+    return follow(nomad, name, options, async ({ tasks }) => {
+      // What has ended before is in the table at the end.
+      for (const task of tasks.filter((each) => isEnded(each) && open.includes(each.id)))
+        options.say(endLine(task));
+      open = tasks.filter((each) => !isEnded(each)).map(({ id }) => id);
+    });
+  }
+  let watched: Promise<Watched> | undefined;
+  const screen = new Listr(
+    [
+      {
+        title: name,
+        task: async (_, task) => {
+          watched = follow(nomad, name, options, async (sweep) => {
+            task.title = headline(sweep);
+            task.output = (await runningLines(nomad, sweep)).join("\n");
+          });
+          // A mark beside the line; what there is to say comes after the screen.
+          const { sweep } = await watched;
+          if (sweep.state !== "done") throw new Error(sweep.state);
+        },
+      },
+    ],
+    {
+      registerSignalListeners: false,
+      exitOnError: false,
+      rendererOptions: { showErrorMessage: false, collapseErrors: false },
+    },
+  );
+  await screen.run();
+  if (!watched) throw new Error("the screen ended before its task began");
+  return watched;
+}
+
+async function follow(
+  nomad: NomadApi,
+  name: string,
+  { timeout, signal, failFast }: WatchOptions,
+  show: (sweep: SweepStatus) => Promise<void>,
+): Promise<Watched> {
+  const end = timeout === undefined ? Number.POSITIVE_INFINITY : Date.now() + timeout * 1000;
+  for (let stopping = false; ; ) {
+    const sweep = await gatherSweep(nomad, name);
+    await show(sweep);
+    if (sweep.state !== "running") {
+      // Nothing will read them any more.
+      if (sweep.state === "done") await forgetSecrets(nomad, name);
+      return { sweep, end: "ended" };
+    }
+    if (signal.aborted) return { sweep, end: "detached" };
+    if (Date.now() >= end) return { sweep, end: "timed out" };
+    if (failFast && sweep.failFast && sweep.counts.failed > 0 && !stopping) {
+      stopping = true;
+      await stopSweep(nomad, name);
+    }
+    const pause = sweep.tasks.length > MANY ? POLL_MANY_MS : POLL_MS;
+    await sleep(Math.min(pause, end - Date.now()), undefined, { signal }).catch(() => {});
+  }
+}
+
+/** The running tasks with what each said last. */
+async function runningLines(nomad: NomadApi, { tasks }: SweepStatus): Promise<string[]> {
+  const running = tasks.filter(({ state }) => state === "running");
+  const shown = running.slice(0, SHOWN).map(async (task) => {
+    const line = task.allocation ? await latestLine(nomad, task.allocation) : "";
+    return `${taskName(task)} ${line}`.slice(0, LINE_WIDTH);
+  });
+  const more = running.length - SHOWN;
+  return [...(await Promise.all(shown)), ...(more > 0 ? [`and ${more} more`] : [])];
+}

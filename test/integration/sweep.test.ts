@@ -1,0 +1,411 @@
+/** Sweeps on a real Nomad, with tasks that need no container. */
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { execa } from "execa";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { ROOT } from "../../config/load.ts";
+import { NomadApi } from "../../nomad/api.ts";
+import type { NomadAllocation } from "../../nomad/types.ts";
+import type { SweepStatus, TaskStatus } from "../../sweep/gather.ts";
+import { HOSTILE } from "../unit/synth.ts";
+import { type NomadAgent, startNomadAgent } from "./nomad-agent.ts";
+
+const SMALL = ["--driver", "raw_exec", "--cpu", "10", "--memory", "10"];
+const PATIENCE_S = 120;
+
+let directory: string;
+let agent: NomadAgent;
+let nomad: NomadApi;
+
+beforeAll(async () => {
+  directory = mkdtempSync(join(tmpdir(), "homelab-sweep-"));
+  agent = await startNomadAgent(process.env.HOMELAB_TEST_NOMAD ?? "nomad", directory);
+  nomad = new NomadApi({ address: agent.address, region: "global", namespace: "default" });
+  writeFileSync(join(directory, "homelab.config.ts"), config(agent.address));
+});
+
+afterAll(async () => {
+  await agent?.stop();
+  rmSync(directory, { recursive: true, force: true });
+});
+
+const config = (address: string) => `import { defineHomelab } from "homelab-mlflow";
+export default defineHomelab({
+  hostname: "mlflow.lan",
+  url: "http://127.0.0.1:9",
+  nomad: { address: "${address}" },
+  registry: { address: "127.0.0.1:9", scheme: "http" },
+  volumes: {
+    backendStore: { source: { directory: "/srv/backend" } },
+    artifacts: { source: { directory: "/srv/artifacts" } },
+  },
+  clients: [{ name: "m700" }],
+});
+`;
+
+/** A user's command line, in the directory with the script. */
+function start(args: readonly string[], env: Record<string, string> = {}) {
+  return execa("node", [join(ROOT, "cli", "homelab.mjs"), "sweep", ...args], {
+    cwd: directory,
+    env: { HOMELAB_CONFIG: join(directory, "homelab.config.ts"), NOMAD_TOKEN: "", ...env },
+    stdin: "ignore",
+    reject: false,
+  });
+}
+
+async function sweep(...args: string[]) {
+  const { stdout, stderr, exitCode } = await start(args);
+  return { stdout, stderr, exitCode };
+}
+
+/** Registers a sweep of a shell script and waits for it. */
+async function run(script: string, ...options: string[]) {
+  writeFileSync(join(directory, "script.sh"), script);
+  return sweep("run", ...SMALL, ...options, "--", "script.sh", "$SWEEP_INPUT");
+}
+
+async function statusOf(name: string): Promise<SweepStatus> {
+  return JSON.parse((await sweep("status", name, "--json")).stdout);
+}
+
+async function allocations(name: string): Promise<NomadAllocation[]> {
+  return (await nomad.get<NomadAllocation[]>(`/job/${name}/allocations`)) ?? [];
+}
+
+/** Waits until something is so. */
+async function until(condition: () => boolean | Promise<boolean>): Promise<void> {
+  for (const end = Date.now() + PATIENCE_S * 1000; !(await condition()); await sleep(200))
+    if (Date.now() > end) throw new Error(`not after ${PATIENCE_S} s`);
+}
+
+const ids = (tasks: readonly TaskStatus[], state: TaskStatus["state"]) =>
+  tasks.filter((task) => task.state === state).map(({ id }) => id);
+
+describe("homelab sweep run", () => {
+  it("runs a script over values, byte for byte the user's, and tells each task's end", async () => {
+    // What Nomad's templates and its interpolation would make something of.
+    const script = `#!/bin/sh\n# ${HOSTILE.replaceAll("\n", " ")} {{ env "HOME" }} \${NOMAD_TASK_DIR}\nsha256sum < "$0"; echo "value $1"\n`;
+    const { stdout, exitCode } = await run(
+      script,
+      "--name",
+      "values",
+      "--map-over-values",
+      "0.1, a b,$x",
+      "--wait",
+    );
+    expect(exitCode, stdout).toBe(0);
+    expect(stdout).toContain("task 1 (a b) done after ");
+    expect(stdout).toMatch(/^values: 3 done; 0\.\d+ node-hours$/m);
+    const logs = await sweep("logs", "values");
+    const { stdout: sha256 } = await execa("sha256sum", { input: script });
+    expect(logs.stdout.split("\n")).toEqual([
+      ...[`[0] ${sha256}`, "[0] value 0.1", `[1] ${sha256}`, "[1] value a b"],
+      ...[`[2] ${sha256}`, "[2] value $x"],
+    ]);
+  });
+
+  it("hands secrets to the tasks alone, and forgets them when all are done", async () => {
+    writeFileSync(join(directory, "key"), 'it\'s a "key"\n');
+    writeFileSync(
+      join(directory, "script.sh"),
+      'printf "%s\\n" "$TOKEN $KEY" > "$OUT"; until test -e "$OUT.go"; do sleep 0.1; done\n',
+    );
+    const out = join(directory, "secrets-seen");
+    const secrets = ["--secret-env", "TOKEN", `KEY=@${join(directory, "key")}`];
+    const args = [
+      "run",
+      ...SMALL,
+      "--name",
+      "secret",
+      ...secrets,
+      "--env",
+      `OUT=${out}`,
+      "--",
+      "script.sh",
+    ];
+    const { stdout, stderr, exitCode } = await start(args, { TOKEN: "hunter2 $(id)" });
+    expect(exitCode, stderr).toBe(0);
+    await until(() => existsSync(out));
+    expect(readFileSync(out, "utf8")).toBe('hunter2 $(id) it\'s a "key"\n');
+    const all = [
+      stdout,
+      stderr,
+      await nomad.getText("/job/secret"),
+      await nomad.getText("/job/secret/allocations"),
+    ];
+    expect(all.join()).not.toContain("hunter2");
+    expect(await nomad.get("/var/nomad/jobs/secret/sweep/task")).toBeDefined();
+    writeFileSync(`${out}.go`, "");
+    expect((await sweep("wait", "secret")).exitCode).toBe(0);
+    expect(await nomad.get("/var/nomad/jobs/secret/sweep/task")).toBeUndefined();
+  });
+
+  it("never runs more tasks at a time than --max-workers", async () => {
+    const { exitCode, stdout } = await run(
+      "sleep 0.3",
+      "--name",
+      "capped",
+      "--ntasks",
+      "30",
+      "--max-workers",
+      "3",
+      "--wait",
+      "--json",
+    );
+    expect(exitCode).toBe(0);
+    const { tasks } = JSON.parse(stdout) as SweepStatus;
+    const edges = tasks.flatMap(({ startedAt = "", finishedAt = "" }): [number, number][] => [
+      [Date.parse(startedAt), 1],
+      [Date.parse(finishedAt), -1],
+    ]);
+    // At the same moment an end is before a start.
+    edges.sort((a, b) => a[0] - b[0] || a[1] - b[1]);
+    let running = 0;
+    const most = Math.max(...edges.map(([, change]) => (running += change)));
+    expect(edges).toHaveLength(60);
+    expect(most).toBeLessThanOrEqual(3);
+    expect(most).toBeGreaterThan(1);
+  });
+
+  it("starts a task that failed again as often as --retries says", async () => {
+    const flag = join(directory, "tried");
+    const script = `test -e ${flag} || { touch ${flag}; exit 9; }`;
+    const { exitCode, stdout } = await run(script, "--name", "again", "--retries", "1", "--wait");
+    expect(exitCode, stdout).toBe(0);
+    expect(stdout).toMatch(/^0 +0 +done \(try 2\) +0 /m);
+  });
+
+  it("ends at the first failure with --fail-fast", async () => {
+    const script = 'test "$1" = 0 && exit 5; sleep 60';
+    const options = [
+      "--name",
+      "fast",
+      "--ntasks",
+      "4",
+      "--max-workers",
+      "2",
+      "--fail-fast",
+      "--wait",
+    ];
+    const { exitCode, stdout } = await run(script, ...options);
+    expect(exitCode).toBe(1);
+    expect(stdout).toContain("task 0 failed after ");
+    expect(stdout).toMatch(/^fast: 1 failed, 3 stopped;/m);
+  });
+
+  it("shows with --dry-run what it would register, and registers nothing", async () => {
+    const { stdout, exitCode } = await run(
+      "true",
+      "--name",
+      "dry",
+      "--grid",
+      "a=1,2",
+      "b=3",
+      "--dry-run",
+    );
+    expect(exitCode).toBe(0);
+    expect(stdout).toContain('job "dry" {');
+    expect(stdout).toContain("1  a=2 b=3");
+    expect(await nomad.get("/job/dry")).toBeUndefined();
+  });
+
+  it("says why where no client will ever do, and ends with 4", async () => {
+    const gpu = await run("true", "--name", "gpu", "--gpu", "1");
+    expect([gpu.exitCode, gpu.stderr]).toEqual([
+      4,
+      'error: no Nomad client can run the tasks: 1 of the clients refused by "missing devices"',
+    ]);
+    const rack = await run("true", "--name", "rack", "--constraint", "meta.rack=b");
+    expect([rack.exitCode, rack.stderr]).toEqual([
+      4,
+      expect.stringContaining('"${meta.rack} = b"'),
+    ]);
+    const large = await run("true", "--name", "large", "--memory", "9000GiB");
+    expect([large.exitCode, large.stderr]).toEqual([
+      4,
+      expect.stringMatching(/: --memory 9216000 MiB: the largest has \d+$/),
+    ]);
+    for (const name of ["gpu", "rack", "large"])
+      expect(await nomad.get(`/job/${name}`)).toBeUndefined();
+  });
+
+  it("does not ask where there is no terminal, and takes no name twice", async () => {
+    const many = await run("true", "--name", "many", "--ntasks", "101");
+    expect([many.exitCode, many.stderr]).toEqual([
+      2,
+      expect.stringMatching(/^error: --yes: expected with 101 tasks/),
+    ]);
+    const twice = await run("true", "--name", "values");
+    expect([twice.exitCode, twice.stderr]).toEqual([
+      2,
+      expect.stringMatching(/^error: --name values: Nomad has a job/),
+    ]);
+  });
+
+  it("ends with 3 where Nomad can't be reached", async () => {
+    writeFileSync(join(directory, "away.config.ts"), config("http://127.0.0.1:9"));
+    const env = { HOMELAB_CONFIG: join(directory, "away.config.ts") };
+    const { exitCode, stderr } = await start(["list"], env);
+    expect([exitCode, stderr]).toEqual([
+      3,
+      expect.stringContaining("Nomad at http://127.0.0.1:9: connection refused"),
+    ]);
+  });
+});
+
+describe("homelab sweep retry", () => {
+  const broken = () => join(directory, "broken");
+  const script = () =>
+    `case "$1" in 3|7|12) test ! -e ${broken()} || { echo "no good: $1"; exit 7; };; esac`;
+
+  it("runs those that failed again and no others; then the sweep is done", async () => {
+    writeFileSync(broken(), "");
+    const first = await run(script(), "--name", "three", "--ntasks", "20", "--wait");
+    expect(first.exitCode, first.stdout).toBe(1);
+    expect(first.stdout).toContain("what task 3 said last:\n  no good: 3");
+    expect((await sweep("logs", "three", "--failed")).stdout.split("\n")).toEqual([
+      ...["[3] no good: 3", "[7] no good: 7", "[12] no good: 12"],
+    ]);
+    rmSync(broken());
+    const again = await sweep("retry", "three", "--failed", "--wait");
+    expect(again.exitCode, again.stdout).toBe(0);
+    expect(again.stdout).toContain("three: tasks 3, 7, 12 again");
+    expect(again.stdout).toMatch(/^three: 20 done;/m);
+    const names = (await allocations("three")).map(({ Name }) => Name);
+    expect(names).toHaveLength(23);
+    expect(names.filter((name) => /\[(3|7|12)\]$/.test(name))).toHaveLength(6);
+  });
+
+  it("runs only the tasks that are named; what the others did before stands", async () => {
+    writeFileSync(broken(), "");
+    expect((await run(script(), "--name", "named", "--ntasks", "20", "--wait")).exitCode).toBe(1);
+    rmSync(broken());
+    const wrong = await sweep("retry", "named", "--task", "2,3,99");
+    expect([wrong.exitCode, wrong.stderr]).toEqual([
+      2,
+      "error: --task 2: it is done; expected a task that failed\nerror: --task 99: named has no such task; expected one of its numbers",
+    ]);
+    expect((await sweep("retry", "named", "--task", "7", "--wait")).exitCode).toBe(1);
+    const { tasks } = await statusOf("named");
+    expect(ids(tasks, "failed")).toEqual([3, 12]);
+    expect(tasks[3]).toMatchObject({ exitCode: 7 });
+    expect((await sweep("logs", "named", "--task", "12")).stdout).toBe("no good: 12");
+    // And all that is left, after that.
+    expect((await sweep("retry", "named", "--wait")).exitCode).toBe(0);
+  });
+});
+
+describe("who waits", () => {
+  it("may be killed: the sweep goes on, and another comes back to it", async () => {
+    writeFileSync(join(directory, "script.sh"), "sleep 1");
+    const waiting = start([
+      "run",
+      ...SMALL,
+      "--name",
+      "killed",
+      "--ntasks",
+      "8",
+      "--max-workers",
+      "2",
+      "--wait",
+      "--",
+      "script.sh",
+    ]);
+    await until(async () =>
+      (await allocations("killed")).some((each) => each.ClientStatus === "complete"),
+    );
+    waiting.kill("SIGKILL");
+    await waiting;
+    const { stdout, exitCode } = await sweep("wait", "killed");
+    expect(exitCode, stdout).toBe(0);
+    expect(stdout).toMatch(/^killed: 8 done;/m);
+    expect(await allocations("killed")).toHaveLength(8);
+  });
+
+  it("leaves by Ctrl-C, or when the time is over, and is told how to come back", async () => {
+    const path = join(directory, "go");
+    writeFileSync(join(directory, "script.sh"), `until test -e ${path}; do sleep 0.1; done`);
+    const waiting = start(["run", ...SMALL, "--name", "left", "--wait", "--", "script.sh"]);
+    await until(async () =>
+      (await allocations("left")).some((each) => each.ClientStatus === "running"),
+    );
+    waiting.kill("SIGINT");
+    const { exitCode, stderr } = await waiting;
+    expect([exitCode, stderr]).toEqual([
+      130,
+      "detached: the sweep goes on; npx homelab sweep wait left comes back to it",
+    ]);
+    const late = await sweep("wait", "left", "--timeout", "1s");
+    expect([late.exitCode, late.stderr]).toEqual([
+      124,
+      expect.stringMatching(/^not done after 1 s: the sweep goes on/),
+    ]);
+    writeFileSync(path, "");
+    expect((await sweep("wait", "left", "--timeout", "60s")).exitCode).toBe(0);
+  });
+
+  it("is patient with a Nomad that is restarted; what was done is not done again", async () => {
+    writeFileSync(
+      join(directory, "script.sh"),
+      `sleep 2; echo "$1" >> ${join(directory, "worked")}`,
+    );
+    const waiting = start([
+      "run",
+      ...SMALL,
+      "--name",
+      "restarted",
+      "--ntasks",
+      "6",
+      "--max-workers",
+      "2",
+      "--wait",
+      "--",
+      "script.sh",
+      "$SWEEP_INPUT",
+    ]);
+    await until(() => existsSync(join(directory, "worked")));
+    const [program = "", ...args] = agent.restart;
+    await execa(program, args);
+    const { stdout, stderr, exitCode } = await waiting;
+    expect(exitCode, stdout + stderr).toBe(0);
+    const worked = readFileSync(join(directory, "worked"), "utf8").trim().split("\n");
+    expect(worked.toSorted()).toEqual(["0", "1", "2", "3", "4", "5"]);
+  });
+});
+
+describe("homelab sweep stop", () => {
+  it("ends what runs and what waits, keeps what is done, and forgets the secrets", async () => {
+    const script = 'test "$1" = 0 || sleep 60';
+    await run(script, "--name", "stopped", "--ntasks", "4", "--max-workers", "1");
+    await until(async () => (await allocations("stopped")).length === 2);
+    const { stdout, exitCode } = await sweep("stop", "stopped");
+    expect([stdout, exitCode]).toEqual([
+      "stopped: stopped; 3 tasks ended or were never started",
+      0,
+    ]);
+    await until(async () => (await statusOf("stopped")).state === "stopped");
+    const { tasks } = await statusOf("stopped");
+    expect(tasks.map(({ state }) => state)).toEqual(["done", "stopped", "stopped", "stopped"]);
+    expect(await nomad.get("/var/nomad/jobs/stopped/sweep/task")).toBeUndefined();
+    expect((await sweep("retry", "stopped")).stderr).toContain("it was stopped; run it again");
+  });
+
+  it("knows no sweep of another name, and takes no other job for one", async () => {
+    const { stderr, exitCode } = await sweep("stop", "nothing");
+    expect([exitCode, stderr]).toEqual([
+      2,
+      expect.stringMatching(/^error: nothing: Nomad has no sweep of that name/),
+    ]);
+  });
+});
+
+describe("homelab sweep list", () => {
+  it("shows all sweeps, the newest first", async () => {
+    const { stdout } = await sweep("list", "--json");
+    const names = (JSON.parse(stdout) as SweepStatus[]).map(({ name }) => name);
+    expect(names.indexOf("stopped")).toBeLessThan(names.indexOf("values"));
+    expect((await sweep("list")).stdout).toMatch(/ done {5}values: 3 done; /);
+  });
+});

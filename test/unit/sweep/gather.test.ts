@@ -1,0 +1,174 @@
+import { describe, expect, it } from "vitest";
+import type { NomadAllocation, NomadJob } from "../../../nomad/types.ts";
+import { sweepStatus } from "../../../sweep/gather.ts";
+import { endLine, headline, table } from "../../../sweep/render.ts";
+
+const job = (tasks: string, more: Partial<NomadJob> = {}): NomadJob => ({
+  ID: "mine",
+  Version: 0,
+  Status: "running",
+  Stop: false,
+  Meta: { homelab_mlflow_sweep: "2026-01-01T00:00:00Z", homelab_mlflow_sweep_command: "train.py" },
+  TaskGroups: [
+    {
+      Name: "sweep",
+      Count: 1,
+      Tasks: [
+        {
+          Name: "task",
+          Config: {},
+          Resources: { MemoryMB: 10 },
+          Templates: [{ DestPath: "local/sweep/tasks", EmbeddedTmpl: tasks }],
+        },
+      ],
+    },
+  ],
+  ...more,
+});
+
+/** An allocation as Nomad lists it; exit is what its task ended with. */
+function allocation(
+  index: number,
+  status: string,
+  {
+    exit,
+    created = 1,
+    ...more
+  }: { exit?: number; created?: number } & Partial<NomadAllocation> = {},
+): NomadAllocation {
+  const ended = {
+    Type: "Terminated",
+    DisplayMessage: `Exit Code: ${exit}`,
+    ExitCode: exit ?? 0,
+    Details: {},
+  };
+  return {
+    ID: `id-${index}-${created}`,
+    Name: `mine.sweep[${index}]`,
+    TaskGroup: "sweep",
+    NodeName: "m700",
+    JobVersion: 0,
+    CreateIndex: created,
+    ClientStatus: status,
+    DesiredStatus: "run",
+    NextAllocation: "",
+    DesiredTransition: { ForceReschedule: null },
+    DeploymentStatus: null,
+    TaskStates: {
+      task: {
+        State: "dead",
+        Failed: status === "failed",
+        Restarts: 0,
+        StartedAt: "2026-01-01T00:00:00Z",
+        FinishedAt: status === "running" ? null : "2026-01-01T00:00:30Z",
+        Events: exit === undefined ? [] : [ended],
+      },
+    },
+    ...more,
+  };
+}
+
+const forced = { DesiredTransition: { ForceReschedule: true } };
+const states = (...args: Parameters<typeof sweepStatus>) =>
+  sweepStatus(...args).tasks.map(({ state, exitCode }) => [state, exitCode]);
+
+describe("a sweep's status", () => {
+  it("is that of each task's allocation", () => {
+    const all = [
+      allocation(0, "complete", { exit: 0 }),
+      allocation(1, "failed", { exit: 3 }),
+      allocation(2, "running"),
+      allocation(3, "pending"),
+      allocation(5, "complete", { exit: 130, DesiredStatus: "stop" }),
+      allocation(6, "lost"),
+    ];
+    const status = sweepStatus(job("0 a\n1 b\n2 c\n3 d\n4 e\n5 f\n6 g\n"), all);
+    expect(status.tasks.map(({ state }) => state)).toEqual([
+      ...["done", "failed", "running", "starting", "waiting", "stopped", "waiting"],
+    ]);
+    expect(status.tasks[1]).toMatchObject({ value: "b", exitCode: 3, seconds: 30, node: "m700" });
+    expect(status.state).toBe("running");
+  });
+
+  it("is that of the newest try of a task, or of the one before where that was not asked for", () => {
+    const before = { NextAllocation: "next", ...forced };
+    const all = [
+      allocation(0, "failed", { exit: 1, ...before }),
+      allocation(0, "complete", { exit: 0, created: 2 }),
+      allocation(1, "failed", { exit: 7, ...before }),
+      allocation(1, "failed", { exit: 113, created: 2 }),
+    ];
+    expect(states(job("0 a\n1 b\n"), all)).toEqual([
+      ["done", 0],
+      ["failed", 7],
+    ]);
+  });
+
+  it("waits for a retry that has no place yet", () => {
+    const all = [allocation(0, "failed", { exit: 1, ...forced })];
+    expect(sweepStatus(job("0 a\n"), all).state).toBe("running");
+    const notAskedForBefore = [
+      allocation(0, "failed", { exit: 7, NextAllocation: "next", ...forced }),
+      allocation(0, "failed", { exit: 113, created: 2, ...forced }),
+    ];
+    expect(sweepStatus(job("0 a\n"), notAskedForBefore).state).toBe("running");
+  });
+
+  it("is stopped where tasks ended before their time", () => {
+    const all = [allocation(0, "complete", { exit: 0 })];
+    const status = sweepStatus(job("0 a\n1 b\n", { Stop: true }), all);
+    expect([status.state, status.tasks[1]?.state]).toEqual(["stopped", "stopped"]);
+  });
+
+  it("says why a task failed where the exit code does not", () => {
+    const killed = allocation(0, "failed", { exit: 137 });
+    const end = killed.TaskStates?.task?.Events?.[0];
+    Object.assign(end ?? {}, { Details: { oom_killed: "true" } });
+    const unpulled = allocation(1, "failed", {});
+    const task = unpulled.TaskStates?.task;
+    const event = (Type: string, DisplayMessage: string) => ({
+      Type,
+      DisplayMessage,
+      ExitCode: 0,
+      Details: {},
+    });
+    Object.assign(task ?? {}, {
+      Events: [event("Driver Failure", "no such\n image"), event("Not Restarting", "Policy")],
+    });
+    const { tasks } = sweepStatus(job("0 a\n1 b\n"), [killed, unpulled]);
+    expect(tasks.map(endLine)).toEqual([
+      "task 0 (a) failed after 30 s on m700: it needed more than --memory and was killed",
+      "task 1 (b) failed after 30 s on m700: no such image",
+    ]);
+  });
+});
+
+describe("what is shown of a sweep", () => {
+  const all = [
+    allocation(0, "complete", { exit: 0 }),
+    allocation(1, "failed", { exit: 3 }),
+    allocation(2, "running"),
+  ];
+  const now = Date.parse("2026-01-01T00:01:00Z");
+
+  it("is one line with counts and the time that is left", () => {
+    const sweep = sweepStatus(job("0 a\n1 b\n2 c\n3 d\n"), all, now);
+    // Two ended in a minute; of the two that are left one has been at it for longer than they took.
+    expect(headline(sweep, now)).toBe(
+      "mine [############------------] 2 of 4, 1 failed, 1 running, about 30 s left",
+    );
+  });
+
+  it("is a table with the runs in MLflow, and what it took together", () => {
+    const sweep = sweepStatus(job("0 a\n1 b\n2 c\n"), all, now);
+    const runs = new Map([[0, { id: "r", url: "http://mlflow.lan/#/experiments/0/runs/r" }]]);
+    expect(table(sweep, runs)).toEqual([
+      "task  value  state    exit  time  client  MLflow run",
+      "0     a      done     0     30 s  m700    http://mlflow.lan/#/experiments/0/runs/r",
+      "1     b      failed   3     30 s  m700",
+      "2     c      running        60 s  m700",
+      "",
+      "mine: 1 running, 1 done, 1 failed; 0.033 node-hours",
+    ]);
+  });
+});

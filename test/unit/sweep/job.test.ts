@@ -1,0 +1,111 @@
+import { mkdtempSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { checkConfig } from "../../../config/check.ts";
+import type { HomelabInput } from "../../../config/schema.ts";
+import { sweepImage } from "../../../sweep/image.ts";
+import { readInput } from "../../../sweep/input.ts";
+import { sweepJob } from "../../../sweep/job.ts";
+import { taskFiles } from "../../../sweep/runner.ts";
+import { trackingOf } from "../../../sweep/tracking.ts";
+import { smallConfig } from "../synth.ts";
+
+const before = process.cwd();
+beforeAll(() => process.chdir(mkdtempSync(join(tmpdir(), "homelab-sweep-"))));
+afterAll(() => process.chdir(before));
+
+function job(options: Record<string, unknown>, script = "true", more: Partial<HomelabInput> = {}) {
+  writeFileSync("script.sh", script);
+  const config = checkConfig(smallConfig(more), "homelab.config.ts");
+  const input = readInput(
+    ["script.sh", "$SWEEP_INPUT"],
+    { name: "mine", ...options },
+    config.sweep,
+  );
+  const target = { region: "global", namespace: "default" };
+  return sweepJob(input, taskFiles(input, {}), config, target, "python:3.12");
+}
+
+describe("the job of a sweep", () => {
+  it("has a task for each value, and no more of them at a time than asked for", () => {
+    const hcl = job({ ntasks: "30", maxWorkers: "3" });
+    expect(hcl).toContain("count = 30");
+    expect(hcl).toMatch(
+      /attribute = "\$\\u007bnode.pool\}"\s+operator {2}= "distinct_property"\s+value {5}= "3"/,
+    );
+    expect(job({ ntasks: "30" })).not.toContain("distinct_property");
+  });
+
+  it("counts tasks by what all its clients have in common", () => {
+    const options = { ntasks: "3", maxWorkers: "2" };
+    expect(job(options, "true", { nomad: { nodePool: "all" } })).toContain(
+      '"$\\u007bnode.datacenter}"',
+    );
+    expect(() =>
+      job(options, "true", { nomad: { nodePool: "all", datacenters: ["dc*"] } }),
+    ).toThrow(/--max-workers: found nomad.nodePool "all" with several/);
+  });
+
+  it("tries a task once, or as often as asked for, and lets a retry be forced", () => {
+    expect(job({})).toMatch(/restart \{\s+attempts = 0/);
+    expect(job({ retries: "2" })).toMatch(/restart \{\s+attempts = 2/);
+    expect(job({})).toMatch(/reschedule \{[^}]*unlimited {6}= true/);
+  });
+
+  it("asks for what a task needs", () => {
+    const hcl = job({ cpu: "700", memory: "2GiB", gpu: "2", constraint: ["node.class=gpu"] });
+    expect(hcl).toMatch(/cpu {4}= 700\s+memory = 2048/);
+    expect(hcl).toMatch(/device "nvidia\/gpu" \{\s+count = 2/);
+    expect(hcl).toMatch(
+      /attribute = "\$\\u007bnode.class\}"\s+operator {2}= "="\s+value {5}= "gpu"/,
+    );
+  });
+
+  it("holds the names of secrets at most", () => {
+    process.env.SWEEP_TEST_TOKEN = "hunter2";
+    expect(job({ secretEnv: ["SWEEP_TEST_TOKEN"] })).not.toContain("hunter2");
+  });
+
+  it("is refused where the script is too large for Nomad to keep", () => {
+    expect(() => job({}, `# ${"x".repeat(300_000)}`)).toThrow(
+      /most of them in sweep\/files\/script.sh; expected at most 262144: put what is larger into an image/,
+    );
+  });
+});
+
+describe("the image of the tasks", () => {
+  const config = checkConfig(smallConfig(), "homelab.config.ts");
+
+  it("is another one for other requirements, and the same for the same", () => {
+    expect(sweepImage(config, "numpy\n")).toEqual(sweepImage(config, "numpy\n"));
+    expect(sweepImage(config, "numpy\n").tag).not.toBe(sweepImage(config, "scipy\n").tag);
+    expect(sweepImage(config).repository).toBe("mlflow-sweep");
+  });
+});
+
+describe("the tracker of the tasks", () => {
+  it("is the deployment, under the address of the other tool's as well", () => {
+    const config = checkConfig(smallConfig(), "homelab.config.ts");
+    const env = { MLFLOW_TRACKING_URI: "http://coiled-scheduler:5000", A: "1" };
+    const { variables, env: left, notices } = trackingOf(config, env, {}, {});
+    expect(variables.MLFLOW_TRACKING_URI).toBe("http://mlflow.lan");
+    expect(left).toEqual({ A: "1" });
+    expect(notices).toHaveLength(1);
+    const own = { MLFLOW_TRACKING_URI: "http://other.lan" };
+    expect(trackingOf(config, own, {}, {})).toMatchObject({ env: own, notices: [] });
+  });
+
+  it("gets the login of this environment as a secret where it asks for one", () => {
+    const traefik = { basicAuth: { usersFile: "/etc/traefik/users" } };
+    const config = checkConfig(smallConfig({ traefik }), "homelab.config.ts");
+    const login = { MLFLOW_TRACKING_USERNAME: "ada", MLFLOW_TRACKING_PASSWORD: "hush" };
+    const { variables, secrets, notices } = trackingOf(config, {}, {}, login);
+    expect(JSON.stringify(variables)).not.toContain("hush");
+    expect(Object.keys(secrets)).toEqual(Object.keys(login));
+    expect(notices).toEqual([]);
+    expect(trackingOf(config, {}, {}, {}).notices).toEqual([
+      expect.stringContaining("the deployment asks for a login: set MLFLOW_TRACKING_USERNAME and"),
+    ]);
+  });
+});
