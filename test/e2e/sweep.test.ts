@@ -1,0 +1,183 @@
+/** Sweeps in containers, logged to the deployed MLflow, as docs/sweeps.md has them. */
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { execa } from "execa";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { ROOT } from "../../config/load.ts";
+import { labSettings } from "../../lab/settings.ts";
+import { readLabState } from "../../lab/state.ts";
+import type { SweepStatus } from "../../sweep/gather.ts";
+import { Checkout } from "../checkout.ts";
+
+const settings = labSettings();
+const url = `http://localhost:${settings.ports.traefik}`;
+const docs = readFileSync(join(ROOT, "docs", "sweeps.md"), "utf8");
+let checkout: Checkout;
+
+beforeAll(async () => {
+  checkout = await Checkout.create("sweep");
+  checkout.configure("");
+  const { output, exitCode } = await checkout.make("deploy");
+  expect(exitCode, output).toBe(0);
+});
+
+afterAll(async () => {
+  // deploy.test.ts begins with nothing deployed.
+  await checkout?.make("destroy", "YES=1");
+});
+
+/** A command of a user's, in the folder of the checkout. */
+function start(args: readonly string[], env: Record<string, string> = {}) {
+  const options = { cwd: checkout.directory, stdin: "ignore", reject: false, env } as const;
+  return execa("node", ["cli/homelab.mjs", "sweep", ...args], options);
+}
+
+interface Run {
+  readonly info: { readonly run_id: string; readonly status: string };
+  readonly data: {
+    readonly metrics: readonly { readonly key: string; readonly value: number }[];
+    readonly params: readonly { readonly key: string; readonly value: string }[];
+    readonly tags: readonly { readonly key: string; readonly value: string }[];
+  };
+}
+
+async function runsOf(sweep: string): Promise<Run[]> {
+  const body = { experiment_ids: ["0"], filter: `tags.sweep = '${sweep}'` };
+  const answer = await fetch(`${url}/api/2.0/mlflow/runs/search`, {
+    method: "POST",
+    headers: { "content-type": "application/json" },
+    body: JSON.stringify(body),
+  });
+  return ((await answer.json()) as { runs?: Run[] }).runs ?? [];
+}
+
+const named = <T>(all: readonly { key: string; value: T }[]) =>
+  Object.fromEntries(all.map(({ key, value }) => [key, value]));
+
+describe("the first sweep of docs/sweeps.md", () => {
+  const command = /npx homelab sweep (run --map-over-values 0.1[\s\S]*?)\n\n/.exec(docs)?.[1] ?? "";
+  const args = command
+    .replaceAll("\\\n", " ")
+    .replaceAll("'", "")
+    .split(/\s+/)
+    .filter((word) => word !== "");
+
+  it("trains once for each value, and its runs are in MLflow with metrics, parameters and tags", async () => {
+    checkout.write("train.py", /```python\n([\s\S]*?)```/.exec(docs)?.[1] ?? "");
+    checkout.write("requirements.txt", "scikit-learn\n");
+    expect(docs).toContain("\n    scikit-learn\n");
+    const began = Date.now();
+    const [first = "", ...others] = args;
+    const { stdout, stderr, exitCode } = await start([first, "--name", "first", ...others]);
+    console.log(
+      `the first sweep took ${Math.round((Date.now() - began) / 1000)} s, with its image`,
+    );
+    expect(exitCode, stdout + stderr).toBe(0);
+    expect(stderr).toContain("building the image ");
+    const runs = await runsOf("first");
+    const rows: Record<string, unknown>[] = runs.map(({ info, data }) => ({
+      status: info.status,
+      ...named(data.params),
+      ...named(data.tags),
+      accuracy: named(data.metrics).accuracy,
+    }));
+    expect(rows.toSorted((a, b) => Number(a["sweep.index"]) - Number(b["sweep.index"]))).toEqual(
+      ["0.1", "0.05", "0.01"].map((rate, index) =>
+        expect.objectContaining({
+          status: "FINISHED",
+          rate,
+          sweep: "first",
+          "sweep.index": String(index),
+          "sweep.value": rate,
+          accuracy: expect.toSatisfy((value: number) => value > 0.6 && value <= 1),
+        }),
+      ),
+    );
+    for (const { info } of runs)
+      expect(stdout).toContain(`${url}/#/experiments/0/runs/${info.run_id}`);
+    expect(stdout).toMatch(/^first: 3 done; /m);
+  });
+
+  it("builds no image when it is run again", async () => {
+    const [first = "", ...others] = args;
+    const { stdout, stderr, exitCode } = await start([first, "--name", "second", ...others]);
+    expect(exitCode, stdout + stderr).toBe(0);
+    expect(stderr).not.toContain("building");
+    expect(await runsOf("second")).toHaveLength(3);
+    expect(await runsOf("first")).toHaveLength(3);
+  });
+});
+
+describe("a script that was written for Coiled", () => {
+  const script = `# COILED env MLFLOW_TRACKING_URI=http://coiled-scheduler:5000
+# COILED region us-east-1
+# COILED gpu true
+# COILED map-over-values 0.1, 0.05
+import sys
+import mlflow
+with mlflow.start_run():
+    mlflow.log_param("rate", sys.argv[1])
+`;
+
+  it("asks for a GPU that no client has, and is told so", async () => {
+    checkout.write("coiled.py", script);
+    const { stderr, exitCode } = await start([
+      "run",
+      "--",
+      "coiled.py",
+      "$COILED_BATCH_TASK_INPUT",
+    ]);
+    expect(exitCode).toBe(4);
+    expect(stderr).toContain(
+      'no Nomad client can run the tasks: 1 of the clients refused by "missing devices"',
+    );
+  });
+
+  it("runs as it is where the command line says otherwise, and logs to the deployment", async () => {
+    const options = ["--gpu", "false", "--name", "coiled", "--wait"];
+    const { stdout, stderr, exitCode } = await start([
+      "run",
+      ...options,
+      "--",
+      "coiled.py",
+      "$COILED_BATCH_TASK_INPUT",
+    ]);
+    expect(exitCode, stdout + stderr).toBe(0);
+    expect(stderr).toContain("coiled.py:2: region is about machines in a cloud, and left out");
+    const rates = (await runsOf("coiled")).map(({ data }) => named(data.params).rate);
+    expect(rates.toSorted()).toEqual(["0.05", "0.1"]);
+  });
+});
+
+describe("a task in a container", () => {
+  it("has its secrets, and Docker does not know them", async () => {
+    checkout.write(
+      "secret.py",
+      'import os, time\nprint(len(os.environ["TOKEN"]), flush=True)\ntime.sleep(8)\n',
+    );
+    const args = ["run", "--name", "secret", "--secret-env", "TOKEN", "--", "secret.py"];
+    const { exitCode, stderr } = await start(args, { TOKEN: "hunter2" });
+    expect(exitCode, stderr).toBe(0);
+    const env = { DOCKER_HOST: readLabState(settings)?.dockerHost };
+    const docker = async (...words: string[]) => (await execa("docker", words, { env })).stdout;
+    let container = "";
+    for (const end = Date.now() + 60_000; !container && Date.now() < end; await sleep(300))
+      container = await docker("ps", "--quiet", "--filter", "name=^task-");
+    expect(await docker("inspect", container)).not.toContain("hunter2");
+    expect((await start(["wait", "secret"])).exitCode).toBe(0);
+    expect((await start(["logs", "secret"])).stdout).toBe("7");
+  });
+
+  it("that needs more memory than it may have is told so", async () => {
+    checkout.write("large.py", 'x = b"x" * 300_000_000\n');
+    const args = ["run", "--name", "large", "--memory", "64", "--wait", "--json", "--", "large.py"];
+    const { stdout, stderr, exitCode } = await start(args);
+    expect(exitCode, stderr).toBe(1);
+    const { tasks } = JSON.parse(stdout) as SweepStatus;
+    expect(tasks[0]).toMatchObject({
+      state: "failed",
+      reason: "it needed more than --memory and was killed",
+    });
+  });
+});
