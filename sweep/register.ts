@@ -117,6 +117,14 @@ async function removeOld(nomad: NomadApi): Promise<void> {
   for (const { Path, ModifyTime } of all) {
     const name = new RegExp(`^nomad/jobs/([^/]+)/${GROUP}/${TASK}$`).exec(Path)?.[1];
     if (!name || Date.now() * 1e6 - ModifyTime < LEFT_NS) continue;
-    if (!(await nomad.get(`/job/${name}`))) await nomad.delete(`/var/${Path}`);
+    if ((await nomad.get(`/job/${name}`)) || !(await isOfSweep(nomad, Path))) continue;
+    await nomad.delete(`/var/${Path}`);
   }
+}
+
+/** Somebody else's job may have a group and a task of those names. */
+async function isOfSweep(nomad: NomadApi, path: string): Promise<boolean> {
+  const variable = await nomad.get<{ Items: Readonly<Record<string, string>> }>(`/var/${path}`);
+  const items = Object.keys(variable?.Items ?? {}).sort();
+  return items.join() === [ONLY_ITEM, SECRETS_ITEM].sort().join();
 }
