@@ -117,7 +117,7 @@ async function failure(
   if (lost) lines.push(`${where}: the Nomad client does not answer any more; start it`);
   for (const [task, state] of Object.entries(latest.TaskStates ?? {})) {
     if (!lost && state.State === "running" && !state.Failed && state.Restarts === 0) {
-      lines.push(`${where}: ${task} runs, but its health check at /health did not pass`);
+      lines.push(`${where}: ${task} runs, but its health check did not pass`);
     }
     const log = await lastLogLines(nomad, latest.ID, task);
     lines.push(...log.map((line) => `${task}: ${line}`));

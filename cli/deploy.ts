@@ -30,6 +30,9 @@ const STEPS: readonly [prefix: string, title: string][] = [
   ["docker_image.server-image", "Build the image"],
   ["docker_registry_image.server-image", "Push the image"],
   ["terraform_data.nomad-volumes", "Prepare the volumes on the Nomad clients"],
+  ["terraform_data.postgresql_look", "Look at PostgreSQL's volume from its Nomad client"],
+  ["nomad_job.postgresql_job", "Register PostgreSQL's job"],
+  ["terraform_data.postgresql_healthy", "Wait for PostgreSQL"],
   ["terraform_data.dns-record", "Make the DNS record"],
   ["terraform_data.task-secrets_values", "Write the secrets to Nomad"],
   ["terraform_data.store-probe", "Look at the stores from a Nomad client"],
@@ -92,6 +95,7 @@ export async function deploy(): Promise<void> {
 function stepsOf(config: HomelabConfig): typeof STEPS {
   const left = [
     ...(Object.keys(secretsSpec(config).sources).length === 0 ? ["task-secrets"] : []),
+    ...(config.storage.backendStore.type === "managed-postgresql" ? [] : ["postgresql_"]),
     ...(driversOf(config.storage).length === 0 ? ["store-probe"] : []),
   ];
   return STEPS.filter(([prefix]) => !left.some((each) => prefix.includes(each)));

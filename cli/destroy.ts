@@ -2,6 +2,7 @@ import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { UserError } from "../config/errors.ts";
 import { loadConfig, ROOT } from "../config/load.ts";
+import { postgresqlJob } from "../config/managed-postgresql.ts";
 import type { HomelabConfig } from "../config/schema.ts";
 import { dataOf } from "../config/volume.ts";
 import { Interrupted } from "../lab/errors.ts";
@@ -58,8 +59,12 @@ export function whatHappens(config: HomelabConfig, unmount = false): string[] {
   const { backendStore, artifacts } = config.volumes;
   const elsewhere = "where storage says";
   const { name } = config.job;
+  const database =
+    config.storage.backendStore.type === "managed-postgresql"
+      ? ` and its database's, "${postgresqlJob(name)}"`
+      : "";
   return [
-    `MLflow stops, and Nomad forgets its job "${name}". This stays:`,
+    `MLflow stops, and Nomad forgets its job "${name}"${database}. This stays:`,
     `  runs        ${backendStore ? dataOf(backendStore) : elsewhere}`,
     `  artifacts   ${artifacts ? dataOf(artifacts) : elsewhere}`,
     `  images      ${config.registry.address}/${config.image.name}`,

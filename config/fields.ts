@@ -31,6 +31,9 @@ export const name = () =>
   });
 /** A TCP or UDP port. */
 export const port = () => z.int({ error: "a port from 1 to 65535" }).min(1).max(65535);
+/** An image of Docker's. */
+export const image = (example: string) =>
+  z.string().regex(IMAGE, { error: `an image, such as ${example}` });
 /** The origin of a server, without a slash at its end. */
 export const httpUrl = () =>
   z

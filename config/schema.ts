@@ -12,8 +12,8 @@ import {
   absolutePath,
   hostname,
   httpUrl,
-  IMAGE,
   id,
+  image,
   isHostname,
   isPort,
   name,
@@ -142,9 +142,7 @@ export const homelabSchema = z
           })
           .default("mlflow")
           .describe("Repository name in the registry. The tag is v and what version.txt says."),
-        baseImage: z
-          .string()
-          .regex(IMAGE, { error: "an image, such as python:3.11-slim-bookworm" })
+        baseImage: image("python:3.11-slim-bookworm")
           .default("python:3.11-slim-bookworm")
           .describe("Base image: a slim Debian with Python 3.11 to 3.13."),
         uid: id("uid").default(1000).describe("User id of the server, and owner of the volumes."),

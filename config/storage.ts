@@ -1,7 +1,10 @@
 /** Where runs and artifacts are kept: what can't work is refused here, with the reason. */
 import { z } from "zod";
 import { artifactsServer } from "./artifacts-server.ts";
-import { absolutePath, httpUrl, wholeNumber } from "./fields.ts";
+import { connections } from "./connections.ts";
+import { absolutePath, httpUrl } from "./fields.ts";
+import { checkManagedPostgresql, managedPostgresql } from "./managed-postgresql.ts";
+import { RUNS_STAY, replaces } from "./replaces.ts";
 import { secret } from "./secret.ts";
 
 /**
@@ -12,20 +15,12 @@ export const POOLS_OF_WORKER = 2;
 /** MLflow can't be told to have no overflow: a pool is one connection and one more at least. */
 const SMALLEST_POOL = 2;
 
-const RUNS_STAY =
-  "Needed where the job runs with that backend store: its runs are not moved, so new ones begin here.";
-
 const ARTIFACTS_STAY =
   "Needed where the job keeps its artifacts elsewhere: what the deploy says. Nothing is moved.";
 
-/** The word that lets a deploy give a job another kind of store. */
-function replaces<Word extends z.ZodType>(word: Word, why: string) {
-  return word.optional().describe(why);
-}
-
 const sqlite = z.strictObject({
   type: z.literal("sqlite").describe("A file on volumes.backendStore, for one server."),
-  replaces: replaces(z.literal("postgresql"), RUNS_STAY),
+  replaces: replaces(z.enum(["postgresql", "managed-postgresql"]), RUNS_STAY),
 });
 
 const postgresql = z.strictObject({
@@ -35,12 +30,8 @@ const postgresql = z.strictObject({
   uri: secret().describe(
     "Its URI, postgresql://USER:PASSWORD@HOST:PORT/DATABASE, as the Nomad clients reach it. What a URI keeps for itself is escaped in the password: @ is %40.",
   ),
-  connections: wholeNumber("connections, ", 4, 10_000)
-    .default(40)
-    .describe(
-      "Connections that all workers of all servers may hold at most; their pools are computed from it. During an update there are twice as many servers.",
-    ),
-  replaces: replaces(z.literal("sqlite"), RUNS_STAY),
+  connections: connections(),
+  replaces: replaces(z.enum(["sqlite", "managed-postgresql"]), RUNS_STAY),
 });
 
 const volume = z.strictObject({
@@ -104,7 +95,9 @@ const s3 = z.strictObject({
 export const storage = z
   .strictObject({
     backendStore: z
-      .discriminatedUnion("type", [sqlite, postgresql], { error: '"sqlite" or "postgresql"' })
+      .discriminatedUnion("type", [sqlite, postgresql, managedPostgresql], {
+        error: '"sqlite", "postgresql" or "managed-postgresql"',
+      })
       .default({ type: "sqlite" })
       .describe("Where experiments, runs and registered models are kept."),
     artifacts: z
@@ -124,12 +117,12 @@ export type S3Artifacts = z.output<typeof s3>;
 interface Stored {
   readonly storage: Storage;
   readonly volumes: {
-    readonly backendStore?: unknown;
+    readonly backendStore?: { readonly source: object };
     readonly artifacts?: { readonly source: object };
   };
   readonly clients: readonly unknown[];
   readonly server: { readonly workers: number; readonly env: object; readonly secrets: object };
-  readonly job: { readonly count: number; readonly port?: number };
+  readonly job: { readonly name: string; readonly count: number; readonly port?: number };
 }
 
 type Issue = z.core.$ZodRawIssue<
@@ -148,7 +141,7 @@ export function checkStorage(
     context.addIssue({ code: "invalid_type", path, input: undefined, expected: "object" });
   const { backendStore, artifacts } = storage;
   const needed = {
-    backendStore: backendStore.type === "sqlite",
+    backendStore: backendStore.type !== "postgresql",
     artifacts: artifacts.type === "volume",
   };
   for (const key of ["backendStore", "artifacts"] as const) {
@@ -162,7 +155,9 @@ export function checkStorage(
   }
   if (clients.length === 0 && (needed.backendStore || needed.artifacts))
     refuse(["clients"], clients, "at least one Nomad client, for the volumes");
-  if (backendStore.type === "postgresql") {
+  if (backendStore.type === "managed-postgresql")
+    checkManagedPostgresql(backendStore, { volumes, job }, refuse);
+  if (backendStore.type !== "sqlite") {
     const all = pools(server.workers, job.count);
     if (backendStore.connections < all * SMALLEST_POOL)
       refuse(
@@ -181,7 +176,7 @@ export function checkStorage(
   const tooMany = (why: string) => refuse(["job", "count"], job.count, `1, as ${why}`);
   if (backendStore.type === "sqlite")
     tooMany(
-      "two servers that write to one SQLite database would damage it; storage.backendStore can be postgresql",
+      "two servers that write to one SQLite database would damage it; storage.backendStore can be postgresql or managed-postgresql",
     );
   if (volumes.artifacts && !("nfs" in volumes.artifacts.source) && !storage.artifactsServer)
     tooMany(
@@ -196,7 +191,7 @@ export function checkStorage(
 /** Environment variables of the server that follow from its stores. */
 function variablesOf({ backendStore, artifacts }: Storage): string[] {
   return [
-    ...(backendStore.type === "postgresql"
+    ...(backendStore.type !== "sqlite"
       ? ["MLFLOW_SQLALCHEMYSTORE_POOL_SIZE", "MLFLOW_SQLALCHEMYSTORE_MAX_OVERFLOW"]
       : []),
     ...(artifacts.type === "s3"
@@ -222,7 +217,7 @@ export function poolSize(connections: number, workers: number, count: number): n
 /** Stores that need a driver in the image, by the names of their lock files. */
 export function driversOf({ backendStore, artifacts }: Storage): string[] {
   return [
-    ...(backendStore.type === "postgresql" ? ["postgresql"] : []),
+    ...(backendStore.type !== "sqlite" ? ["postgresql"] : []),
     ...(artifacts.type === "s3" ? ["s3"] : []),
   ];
 }

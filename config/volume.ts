@@ -102,7 +102,7 @@ export const volumes = z
   .strictObject({
     backendStore: volume(
       "mlflow-backend-store",
-      "The SQLite database: experiments and runs. Required with it, and only then.",
+      "What the backend store writes: experiments and runs, in SQLite's file or by the PostgreSQL that the deploy runs. Required with these, and only then.",
     ).optional(),
     artifacts: volume(
       "mlflow-artifacts",
@@ -156,12 +156,17 @@ function checkSources(backendStore: Volume, artifacts: Volume, context: Context)
 interface Placed {
   readonly volumes: z.output<typeof volumes>;
   readonly clients: readonly { readonly name: string }[];
-  readonly storage: { readonly artifactsServer?: unknown };
+  readonly storage: {
+    readonly backendStore: { readonly type: string };
+    readonly artifactsServer?: unknown;
+  };
 }
 
 /** A directory is one client's: the job must not find another one elsewhere. */
 export function checkPlaces({ volumes, clients, storage }: Placed, context: Context): void {
   const names = clients.map(({ name }) => name);
+  // A database has a job of its own, and the server for artifacts a group: each may run elsewhere.
+  const apart = storage.artifactsServer || storage.backendStore.type !== "sqlite";
   const wrong = (key: string, input: unknown, message: string) =>
     context.addIssue({
       code: "custom",
@@ -177,7 +182,7 @@ export function checkPlaces({ volumes, clients, storage }: Placed, context: Cont
     if (place === undefined)
       wrong(key, place, `the client that has it (${all}), as each would have its own; or nfs`);
     else if (!names.includes(place)) wrong(key, place, `one of clients: ${all}`);
-    else if (!storage.artifactsServer && places.some((each) => each !== place))
+    else if (!apart && places.some((each) => each !== place))
       wrong(key, place, `${places[0]}, as for volumes.backendStore: the server needs both volumes`);
     if (place !== undefined) places.push(place);
   }

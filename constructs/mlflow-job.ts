@@ -99,8 +99,13 @@ export interface JobVolume {
 export interface JobFile {
   /** Path in the task's directory, such as "local/ca.pem". */
   readonly destination: string;
-  /** Without {{, which Nomad would read as a template's. */
+  /** In the language of Nomad's templates, where it holds {{. */
   readonly content: string;
+  /**
+   * Whether the server starts anew when the content has changed, and stays so for half a minute.
+   * @default false
+   */
+  readonly restarts?: boolean;
 }
 
 export interface JobService {
@@ -154,8 +159,9 @@ export class MlflowJob extends Construct {
 }
 
 /** What the template wants to know of a group besides, absent things as null. */
-function derived({ count, secrets, staticPort, stopOnClientAfter }: JobGroup) {
+function derived({ count, files, secrets, staticPort, stopOnClientAfter }: JobGroup) {
   return {
+    files: files.map((file) => ({ restarts: false, ...file })),
     spread: count > 1,
     secrets: secrets ? { data: secretsTemplate(secrets) } : null,
     staticPort: staticPort ?? null,
@@ -166,7 +172,7 @@ function derived({ count, secrets, staticPort, stopOnClientAfter }: JobGroup) {
 type Reference = readonly [key: string, from: string, to: string];
 
 /** The jobspec with these values in place, each once. A text of the user's has its quotes escaped: it is none. */
-function withReferences(jobspec: string, references: readonly Reference[]) {
+export function withReferences(jobspec: string, references: readonly Reference[]) {
   return references.reduce(
     (text, [key, from, to]) => text.replace(`${key} = "${from}"`, () => `${key} = "${to}"`),
     jobspec,

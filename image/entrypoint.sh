@@ -8,6 +8,7 @@
 # HOMELAB_BACKEND_STORE  sqlite, or postgresql with the URI in MLFLOW_BACKEND_STORE_URI: not an
 #                  argument, which each process of the machine could read. none: no runs, the
 #                  server is for artifacts alone.
+# HOMELAB_DATABASE  file with host and port of the PostgreSQL that the deploy runs, in place of the URI.
 # HOMELAB_ARTIFACTS  a directory, or s3://BUCKET/PREFIX; with direct also mlflow-artifacts:/
 # HOMELAB_ARTIFACTS_ACCESS  proxied: they pass through the server; direct: clients reach them alone, or
 #                  through another server.

@@ -4,6 +4,7 @@ What the driver says of a failed connection names host and user, never the passw
 """
 
 import os
+import time
 from pathlib import Path
 
 import sqlalchemy
@@ -13,6 +14,11 @@ from sqlalchemy.pool import NullPool
 REVISIONS = Path(__file__).with_name("revisions.txt")
 
 URI = "storage.backendStore.uri"
+# One that the deploy runs has no URI, and may be on its way: after a boot, or a kill.
+MANAGED = bool(os.environ.get("HOMELAB_DATABASE"))
+PLACE = "volumes.backendStore" if MANAGED else URI
+PATIENCE_SECONDS = 60
+PASSING = ("Connection refused", "starting up", "shutting down", "in recovery", "timeout expired")
 ADVICE = {
     "password authentication failed": f"correct user and password in {URI}",
     "no password supplied": f"put the password into {URI}",
@@ -33,10 +39,26 @@ def said(error: sqlalchemy.exc.DBAPIError) -> str:
 
 
 def advice(words: str) -> str:
+    if MANAGED:
+        return "see the log of its Nomad job, whose name is the server's and -postgresql, and deploy again"
     for start, todo in ADVICE.items():
         if start in words:
             return todo
     return f"correct {URI}, or the server"
+
+
+def patient_problems(probe: bool) -> list[str]:
+    """The same, but a database that the deploy runs is given the time to come up."""
+    end = time.monotonic() + PATIENCE_SECONDS
+    while True:
+        found = problems(probe)
+        if not MANAGED or time.monotonic() > end or not passing(found):
+            return found
+        time.sleep(2)
+
+
+def passing(found: list[str]) -> bool:
+    return any(words in each for each in found for words in PASSING)
 
 
 def problems(probe: bool) -> list[str]:
@@ -47,6 +69,8 @@ def problems(probe: bool) -> list[str]:
     """
     url = sqlalchemy.make_url(os.environ["MLFLOW_BACKEND_STORE_URI"])
     where = f"PostgreSQL at {url.host}:{url.port or 5432}, database {url.database}"
+    if MANAGED:
+        where = f"the deploy's {where}"
     engine = sqlalchemy.create_engine(
         url, poolclass=NullPool, connect_args={"connect_timeout": 10, "application_name": "mlflow"}
     )
@@ -66,7 +90,7 @@ def schema(connection, probe: bool) -> list[str]:
     if scalar("SELECT to_regclass('alembic_version')") is None:
         if probe and os.environ.get("HOMELAB_DATA_EXPECTED"):
             return [
-                f"found no runs, while the job has its runs in another database; correct {URI}, or"
+                f"found no runs, while the job has its runs in another database; correct {PLACE}, or"
                 " destroy the job first to begin anew"
             ]
         if not scalar("SELECT has_schema_privilege(current_schema(), 'CREATE')"):

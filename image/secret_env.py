@@ -6,6 +6,11 @@ Not from the task's own environment: that stands in the jobspec, and in what `do
 import json
 import os
 import sys
+import time
+from urllib.parse import quote
+
+# A machine that boots starts the server before the database is registered.
+PATIENCE_SECONDS = 60
 
 
 def load() -> None:
@@ -22,6 +27,28 @@ def load() -> None:
         sys.exit(f"entrypoint: {path} holds no secrets; deploy again, which writes them")
     os.environ.update(secrets)
     # The driver that MLflow documents; without its name SQLAlchemy takes another since 2.1.
+    if address := os.environ.get("HOMELAB_DATABASE"):
+        os.environ["MLFLOW_BACKEND_STORE_URI"] = database_uri(address)
     uri = os.environ.get("MLFLOW_BACKEND_STORE_URI", "")
     if uri.startswith("postgresql://"):
         os.environ["MLFLOW_BACKEND_STORE_URI"] = uri.replace("://", "+psycopg2://", 1)
+
+
+def database_uri(path: str) -> str:
+    """Of the database that the deploy runs: Nomad writes its address into a file, when it is there."""
+    password = quote(os.environ.pop("HOMELAB_DATABASE_PASSWORD"), safe="")
+    end = time.monotonic() + PATIENCE_SECONDS
+    while True:
+        with open(path, encoding="utf-8") as file:
+            services = [json.loads(line) for line in file if line.strip()]
+        if services or time.monotonic() > end:
+            break
+        time.sleep(1)
+    if not services:
+        sys.exit(
+            "entrypoint: the database that the deploy runs is not registered in Nomad; see its job, whose"
+            " name is that of this one and -postgresql"
+        )
+    host, port = services[0]["host"], services[0]["port"]
+    host = f"[{host}]" if ":" in host else host
+    return f"postgresql://mlflow:{password}@{host}:{port}/mlflow"

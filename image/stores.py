@@ -15,7 +15,7 @@ found: list[str] = []
 if os.environ["HOMELAB_BACKEND_STORE"] == "postgresql":
     import postgresql
 
-    found += postgresql.problems(probe)
+    found += postgresql.patient_problems(probe)
 # Without S3 a server still serves runs, so none is kept from starting.
 if probe and os.environ.get("HOMELAB_ARTIFACTS", "").startswith("s3://"):
     import s3

@@ -1,9 +1,5 @@
-import { createHash } from "node:crypto";
-import { chmodSync, existsSync, mkdirSync, mkdtempSync, renameSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import { ExecaError, execa } from "execa";
-import { installedProgram } from "./debian-packages.ts";
+import { debianRecipe, debianRoot, recipeHash } from "./debian-root.ts";
 import { dockerCommand } from "./dockerd.ts";
 import { labErrors, lastLines } from "./errors.ts";
 import type { Source } from "./state.ts";
@@ -12,19 +8,8 @@ import type { Work } from "./work.ts";
 /** The official image that the server's Dockerfile is written for. */
 const OFFICIAL = "python:3.11-slim-bookworm";
 
-/**
- * mmdebstrap(1) makes the same from Debian's packages: a minimal Debian with its Python. With
- * usr-is-merged in place of usrmerge perl stays out, 47 MB.
- */
-const RECIPE = [
-  "--variant=minbase",
-  "--include=python3,python3-venv,ca-certificates,usr-is-merged",
-  "--hook-dir=/usr/share/mmdebstrap/hooks/merged-usr",
-  ...["doc", "man", "locale", "info", "lintian"].map(
-    (folder) => `--dpkgopt=path-exclude=/usr/share/${folder}/*`,
-  ),
-  "bookworm",
-] as const;
+/** The same from Debian's packages: a minimal Debian with its Python. */
+const RECIPE = debianRecipe(["python3", "python3-venv"]);
 
 /** Docker's hub is asked by Docker itself, which waits long where nothing answers. */
 const PULL_CONNECT_SECONDS = 5;
@@ -46,7 +31,7 @@ export async function ensureBaseImage(
     0;
 
   if (await has(OFFICIAL)) return found(OFFICIAL, "in Docker already");
-  const made = `homelab-mlflow-base:${recipeHash()}`;
+  const made = `homelab-mlflow-base:${recipeHash(RECIPE)}`;
   if (await has(made)) return found(made, "made from Debian's packages");
   if (await hubAnswers(work)) {
     work.say(`docker pull ${OFFICIAL}`);
@@ -55,7 +40,11 @@ export async function ensureBaseImage(
     if (pull.exitCode === 0) return found(OFFICIAL, "Docker Hub");
   }
   try {
-    const root = await rootFilesystem(work);
+    const root = await debianRoot(
+      RECIPE,
+      `docker pull ${OFFICIAL}, where Docker's hub can be reached`,
+      work,
+    );
     work.say(`docker import, as ${made}`);
     await execa(docker, ["import", "--change", "ENV LANG=C.UTF-8", root, made], options);
   } catch (error) {
@@ -64,38 +53,6 @@ export async function ensureBaseImage(
     throw labErrors.noBaseImage(OFFICIAL, lastLines(String(error.stderr)));
   }
   return found(made, "made from Debian's packages");
-}
-
-/** The root of a minimal Debian as a tar, made once for every recipe. */
-async function rootFilesystem(work: Work): Promise<string> {
-  const folder = join(work.settings.cacheDir, "base-image");
-  const path = join(folder, `${recipeHash()}.tar`);
-  if (existsSync(path)) return path;
-  const mmdebstrap = await installedProgram(
-    "mmdebstrap",
-    ["mmdebstrap"],
-    `docker pull ${OFFICIAL}, where Docker's hub can be reached`,
-    work,
-  );
-  mkdirSync(folder, { recursive: true });
-  // mmdebstrap tells the format from the name, and leaves the file behind when it fails.
-  const unfinished = join(folder, `${process.pid}.unfinished.tar`);
-  // When it is killed, its work in progress goes with this folder.
-  const temporary = mkdtempSync(join(tmpdir(), "homelab-mlflow-"));
-  chmodSync(temporary, 0o755); // apt downloads as a user of its own
-  work.say("making a base image from Debian's packages: a minute, once");
-  try {
-    await execa(mmdebstrap, [...RECIPE, unfinished], {
-      env: { TMPDIR: temporary },
-      cancelSignal: work.signal,
-      forceKillAfterDelay: 20_000,
-    });
-    renameSync(unfinished, path);
-  } finally {
-    rmSync(unfinished, { force: true });
-    rmSync(temporary, { recursive: true, force: true });
-  }
-  return path;
 }
 
 /** Whether Docker's hub can be reached. */
@@ -111,10 +68,6 @@ export async function hubAnswers({ signal }: Work): Promise<boolean> {
     signal.throwIfAborted();
     return false;
   }
-}
-
-function recipeHash(): string {
-  return createHash("sha256").update(RECIPE.join(" ")).digest("hex").slice(0, 12);
 }
 
 function found(image: string, from: string): { image: string; source: Source } {

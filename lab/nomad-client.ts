@@ -1,10 +1,14 @@
 import { mkdirSync } from "node:fs";
 import { z } from "zod";
+import { bridgeAddress } from "./bridge.ts";
 import { getJson } from "./http.ts";
 import { ensureServer, type ServerCommand, stopServer } from "./servers.ts";
 import type { LabSettings } from "./settings.ts";
 import type { Work } from "./work.ts";
 import { writeIfChanged } from "./write-file.ts";
+
+/** Name of the host network that the lab's containers reach. */
+export const CONTAINERS_NETWORK = "containers";
 
 /** The lab's Nomad client, healthy. A changed configuration of the lab's own starts it anew. */
 export async function ensureNomadClient(
@@ -14,8 +18,8 @@ export async function ensureNomadClient(
 ): Promise<"started" | "running"> {
   const { settings } = work;
   mkdirSync(settings.nomad.clientDataDir, { recursive: true });
-  if (writeIfChanged(settings.nomad.clientConfigFile, nomadClientConfig(settings, dockerHost)))
-    await stopServer(settings, "nomad");
+  const config = nomadClientConfig(settings, dockerHost, await bridgeAddress(dockerHost));
+  if (writeIfChanged(settings.nomad.clientConfigFile, config)) await stopServer(settings, "nomad");
   return ensureServer(settings, nomadClient(settings, binary), work.signal);
 }
 
@@ -33,7 +37,11 @@ export async function restartNomadClient(
 }
 
 /** The lab's part of the client's configuration; the playbook puts a file of its own beside it. */
-export function nomadClientConfig(settings: LabSettings, dockerHost: string): string {
+export function nomadClientConfig(
+  settings: LabSettings,
+  dockerHost: string,
+  bridge: string,
+): string {
   const { nomadClientHttp, nomadRpc } = settings.ports;
   const config = {
     name: "localhost",
@@ -55,6 +63,8 @@ export function nomadClientConfig(settings: LabSettings, dockerHost: string): st
       network_interface: "lo",
       // A job without a port of its own is not given one of the lab's.
       reserved: { reserved_ports: portsOfTheLab(settings) },
+      // What containers are to reach has its port on the bridge instead.
+      host_network: [{ [CONTAINERS_NETWORK]: [{ cidr: `${bridge}/32` }] }],
       options: {
         // They ask the metadata service of a cloud; the one for AWS ends Nomad over AWS_CA_BUNDLE.
         "fingerprint.denylist": "env_aws,env_gce,env_azure,env_digitalocean",
@@ -75,9 +85,9 @@ export function nomadClientConfig(settings: LabSettings, dockerHost: string): st
   return `${JSON.stringify(config, undefined, 2)}\n`;
 }
 
-/** All of the lab's hundred but the one that its MLflow has, as Nomad writes them. */
-function portsOfTheLab({ basePort, ports: { mlflow } }: LabSettings): string {
-  return `${basePort}-${mlflow - 1},${mlflow + 1}-${basePort + 99}`;
+/** All of the lab's hundred but the two that its deployment has, as Nomad writes them. */
+function portsOfTheLab({ basePort, ports }: LabSettings): string {
+  return `${basePort}-${ports.mlflow - 1},${ports.managedPostgresql + 1}-${basePort + 99}`;
 }
 
 function nomadClient(settings: LabSettings, binary: string): ServerCommand {

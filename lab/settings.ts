@@ -48,6 +48,8 @@ export interface LabSettings {
     /** The DNS server's, UDP too. */
     readonly dns: number;
     readonly postgresql: number;
+    /** Of a PostgreSQL that a deploy runs. */
+    readonly managedPostgresql: number;
     readonly s3: number;
   };
   /** Sockets and other files that do not outlive a boot. Short: a socket's path has 107 bytes. */
@@ -120,6 +122,7 @@ export function labSettings(env: NodeJS.ProcessEnv = process.env): LabSettings {
       dns: basePort + 53,
       postgresql: basePort + 54,
       mlflow: basePort + 55,
+      managedPostgresql: basePort + 56,
       s3: basePort + 70,
       traefik: basePort + 80,
     },

@@ -8,3 +8,11 @@ export function secretsTemplate({
 }): string {
   return `{{ with nomadVar "${path}" }}{{ index . "${generation}" }}{{ end }}`;
 }
+
+/** The same for one of its secrets, as it is. */
+export function secretTemplate(
+  { path, generation }: { path: string; generation: string },
+  name: string,
+): string {
+  return `{{ with nomadVar "${path}" }}{{ with (index . "${generation}").Value | parseJSON }}{{ .${name} }}{{ end }}{{ end }}`;
+}

@@ -4,7 +4,7 @@ import { dataOf } from "../config/volume.ts";
 import type { JobGroup } from "../constructs/mlflow-job.ts";
 import { mountsOf, type ServerTask } from "./mounts.ts";
 import { serverEnvironment } from "./server-environment.ts";
-import { taskFiles } from "./task-files.ts";
+import { taskFilesOf } from "./task-files.ts";
 import {
   artifactsServerTags,
   artifactsServiceName,
@@ -37,7 +37,7 @@ function serverGroup(config: HomelabConfig, url: string, secrets: JobGroup["secr
     count: job.count,
     staticPort: job.port,
     volumes: volumesOf(config, "server"),
-    files: storage.artifactsServer ? [] : taskFiles(config),
+    files: taskFilesOf(config, "server"),
     besideTheOld: isShared(storage) && job.port === undefined,
     service: {
       name: service.name,
@@ -65,7 +65,7 @@ function artifactsGroup(
     task: "mlflow_artifacts",
     count: storage.artifactsServer.count,
     volumes: volumesOf(config, "artifacts"),
-    files: taskFiles(config),
+    files: taskFilesOf(config, "artifacts"),
     // Each artifact is a file of its own: two servers on one store don't get in each other's way.
     besideTheOld: true,
     service: {

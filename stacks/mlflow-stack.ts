@@ -1,17 +1,22 @@
 import { join, resolve } from "node:path";
 import { DockerProvider } from "@cdktf/provider-docker/lib/provider/index.js";
 import { NomadProvider } from "@cdktf/provider-nomad/lib/provider/index.js";
-import { App, LocalBackend, TerraformOutput, TerraformStack } from "cdktf";
+import { App, LocalBackend, TerraformOutput, type TerraformResource, TerraformStack } from "cdktf";
 import type { Construct } from "constructs";
 import { artifactRoot, artifactsServerUrl } from "../config/artifacts-server.ts";
 import { clientUrl } from "../config/client-url.ts";
+import type { ManagedPostgresql as ManagedPostgresqlConfig } from "../config/managed-postgresql.ts";
 import type { HomelabConfig } from "../config/schema.ts";
 import { artifactsAccess, artifactsPlace, driversOf } from "../config/storage.ts";
-import { pathOnClient } from "../config/volume.ts";
+import { dataOf, pathOnClient } from "../config/volume.ts";
 import { DeploymentCheck } from "../constructs/deployment-check.ts";
 import { DnsRecord } from "../constructs/dns-record.ts";
 import { escapeTerraform } from "../constructs/escape-terraform.ts";
 import { JobClaim } from "../constructs/job-claim.ts";
+import {
+  ManagedPostgresql,
+  type ManagedPostgresqlProps,
+} from "../constructs/managed-postgresql.ts";
 import { MlflowJob } from "../constructs/mlflow-job.ts";
 import { NomadVolumes } from "../constructs/nomad-volumes.ts";
 import { registryLogin } from "../constructs/registry-login.ts";
@@ -24,8 +29,13 @@ import { nomadTarget } from "../nomad/target.ts";
 import { dnsRecordEntry } from "./dns-record-entry.ts";
 import { jobGroups } from "./job-groups.ts";
 import { mlflowVersion } from "./mlflow-version.ts";
-import { mounts } from "./mounts.ts";
-import { secretsOf, secretsSpec } from "./secrets-spec.ts";
+import { allVolumes } from "./mounts.ts";
+import {
+  POSTGRESQL_PASSWORD,
+  postgresqlSecretsSpec,
+  secretsOf,
+  secretsSpec,
+} from "./secrets-spec.ts";
 import { probeEnvironment } from "./storage-environment.ts";
 import { taskFiles } from "./task-files.ts";
 import { traefikProvider } from "./traefik-tags.ts";
@@ -44,6 +54,11 @@ export interface MlflowStackProps {
    * @default a text of its own, in a synth that only shows what would be
    */
   readonly secretsGeneration?: string;
+  /**
+   * The same of the PostgreSQL that is run.
+   * @default as above
+   */
+  readonly postgresqlGeneration?: string;
 }
 
 /** The whole deployment as one graph: claim, then image, volumes and DNS side by side, job, check. */
@@ -51,11 +66,14 @@ export class MlflowStack extends TerraformStack {
   constructor(scope: Construct, id: string, props: MlflowStackProps) {
     super(scope, id);
     const { config, version, root, secretsGeneration = "unknown" } = props;
+    const { postgresqlGeneration = secretsGeneration } = props;
     new LocalBackend(this, { path: resolve(root, config.state.path) });
     // terraform_data came with it.
     this.addOverride("terraform.required_version", ">= 1.4");
     const target = nomadTarget(config);
     const url = clientUrl(config);
+
+    const nomad = this.nomad(target);
 
     const claim = new JobClaim(this, "job-claim", {
       root,
@@ -79,39 +97,40 @@ export class MlflowStack extends TerraformStack {
       dependsOn: [claim.resource],
     });
 
-    const driven = driversOf(config.storage).length > 0;
-    const probe = driven
-      ? new StoreProbe(this, "store-probe", {
-          root,
-          spec: {
-            secrets: secretsSpec(config),
-            job: {
-              region: target.region,
-              namespace: target.namespace,
-              datacenters: config.nomad.datacenters,
-              nodePool: nodePool(config),
-              constraints: config.job.constraints,
-              env: probeEnvironment(config),
-              files: taskFiles(config),
-              uid: config.image.uid,
-              gid: config.image.gid,
-              memory: config.resources.memory,
+    const look = (after: TerraformResource) =>
+      driversOf(config.storage).length > 0
+        ? new StoreProbe(this, "store-probe", {
+            root,
+            spec: {
+              secrets: secretsSpec(config),
+              backendStore: config.storage.backendStore.type,
+              job: {
+                region: target.region,
+                namespace: target.namespace,
+                datacenters: config.nomad.datacenters,
+                nodePool: nodePool(config),
+                constraints: config.job.constraints,
+                env: probeEnvironment(config),
+                files: taskFiles(config),
+                uid: config.image.uid,
+                gid: config.image.gid,
+                memory: config.resources.memory,
+              },
+              deadline: config.job.healthyDeadline,
             },
-            deadline: config.job.healthyDeadline,
-          },
-          image: image.reference,
-          generation: secretsGeneration,
-          dependsOn: [claim.resource],
-        })
-      : undefined;
+            image: image.reference,
+            generation: secretsGeneration,
+            dependsOn: [after],
+          })
+        : undefined;
 
     // Clients without volumes are prepared too: what they had for the job is taken off them.
-    const volumes =
+    const prepare = (after: TerraformResource) =>
       config.clients.length > 0
         ? new NomadVolumes(this, "nomad-volumes", {
             root,
             job: config.job.name,
-            volumes: mounts(config).map(({ volume }) => ({
+            volumes: allVolumes(config).map((volume) => ({
               name: volume.name,
               mode: volume.mode,
               source:
@@ -124,10 +143,26 @@ export class MlflowStack extends TerraformStack {
             clients: config.clients,
             nomadClient: config.nomadClient,
             run: config.ansible.run,
-            // A server that changes its stores loses its volume here, and so only when they are fine.
-            dependsOn: [probe?.resource ?? claim.resource],
+            dependsOn: [after],
           })
         : undefined;
+
+    let probe: StoreProbe | undefined;
+    let volumes: NomadVolumes | undefined;
+    if (config.storage.backendStore.type === "managed-postgresql") {
+      volumes = prepare(claim.resource);
+      const postgresql = this.postgresql(config, config.storage.backendStore, {
+        root,
+        provider: nomad,
+        generation: postgresqlGeneration,
+        dependsOn: [claim.resource, ...(volumes?.resource ? [volumes.resource] : [])],
+      });
+      probe = look(postgresql.healthy);
+    } else {
+      probe = look(claim.resource);
+      // A server that changes its stores loses its volume here, and so only when they are fine.
+      volumes = prepare(probe?.resource ?? claim.resource);
+    }
 
     const secrets = new TaskSecrets(this, "task-secrets", {
       root,
@@ -143,7 +178,7 @@ export class MlflowStack extends TerraformStack {
     });
 
     const job = new MlflowJob(this, "mlflow-job", {
-      provider: this.nomad(target),
+      provider: nomad,
       name: config.job.name,
       region: target.region,
       namespace: target.namespace,
@@ -215,6 +250,34 @@ export class MlflowStack extends TerraformStack {
     if (volumes && !volumes.resource)
       this.output("playbook_command", escapeTerraform(volumes.command));
     this.output("nomad_job_url", `${address}/ui/jobs/${config.job.name}@${target.namespace}`);
+  }
+
+  private postgresql(
+    config: HomelabConfig,
+    store: ManagedPostgresqlConfig,
+    deploy: Pick<ManagedPostgresqlProps, "root" | "provider" | "generation" | "dependsOn">,
+  ): ManagedPostgresql {
+    const [volume] = allVolumes(config);
+    if (!volume) throw new Error("there is no volume for PostgreSQL");
+    return new ManagedPostgresql(this, "postgresql", {
+      ...deploy,
+      datacenters: config.nomad.datacenters,
+      nodePool: nodePool(config),
+      priority: config.job.priority,
+      image: store.image,
+      port: store.port,
+      hostNetwork: store.hostNetwork,
+      volume: { name: volume.name, destination: "/mnt/backend_store", data: dataOf(volume) },
+      uid: config.image.uid,
+      gid: config.image.gid,
+      connections: store.connections,
+      cpu: store.cpu,
+      memory: store.memory,
+      healthyDeadline: config.job.healthyDeadline,
+      secrets: postgresqlSecretsSpec(config),
+      password: POSTGRESQL_PASSWORD,
+      adopt: config.job.adopt,
+    });
   }
 
   private docker(config: HomelabConfig): DockerProvider {

@@ -11,10 +11,13 @@ export interface Mount {
 /** The tasks that run an MLflow server, by what they serve; "server" has all but what another has. */
 export type ServerTask = "server" | "artifacts";
 
-/** The volumes of a config. */
-export function mounts({ volumes: { backendStore, artifacts } }: HomelabConfig): Mount[] {
+/** The volumes that servers of MLflow run on. */
+export function mounts({ storage, volumes: { backendStore, artifacts } }: HomelabConfig): Mount[] {
+  const isServers = storage.backendStore.type === "sqlite";
   return [
-    ...(backendStore ? [{ volume: backendStore, destination: "/mnt/backend_store" }] : []),
+    ...(backendStore && isServers
+      ? [{ volume: backendStore, destination: "/mnt/backend_store" }]
+      : []),
     ...(artifacts ? [{ volume: artifacts, destination: "/mnt/artifacts" }] : []),
   ];
 }
@@ -24,4 +27,9 @@ export function mountsOf(config: HomelabConfig, task: ServerTask): Mount[] {
   const ofTask = ({ volume }: Mount): ServerTask =>
     config.storage.artifactsServer && volume === config.volumes.artifacts ? "artifacts" : "server";
   return mounts(config).filter((each) => ofTask(each) === task);
+}
+
+/** All volumes of a config, whoever runs on them. */
+export function allVolumes({ volumes: { backendStore, artifacts } }: HomelabConfig): Volume[] {
+  return [backendStore, artifacts].filter((each) => each !== undefined);
 }

@@ -1,3 +1,4 @@
+import { type ManagedPostgresql, postgresqlJob } from "../config/managed-postgresql.ts";
 import type { HomelabConfig } from "../config/schema.ts";
 import { nomadTarget } from "../nomad/target.ts";
 import { ARTIFACTS_TASK, type NamedSource, type SecretsSpec } from "../secrets/spec.ts";
@@ -22,6 +23,31 @@ export function secretsSpecs(config: HomelabConfig): SecretsSpec[] {
   return tasks.map((task) => secretsOf(config, task));
 }
 
+/** GROUP/TASK of the PostgreSQL that a deploy runs, and the name its password has there. */
+export const POSTGRESQL_TASK = "svc/postgresql";
+export const POSTGRESQL_PASSWORD = "password";
+
+/** The variable by which the server knows that password. */
+const DATABASE_PASSWORD = "HOMELAB_DATABASE_PASSWORD";
+
+/** The secrets of the PostgreSQL that a deploy runs; none where it runs none. */
+export function postgresqlSecretsSpec(config: HomelabConfig): SecretsSpec {
+  const { backendStore } = config.storage;
+  return {
+    nomad: nomadTarget(config),
+    job: postgresqlJob(config.job.name),
+    task: POSTGRESQL_TASK,
+    sources:
+      backendStore.type === "managed-postgresql"
+        ? { [POSTGRESQL_PASSWORD]: passwordOf(backendStore) }
+        : {},
+  };
+}
+
+function passwordOf({ password }: ManagedPostgresql): NamedSource {
+  return { key: "storage.backendStore.password", source: password };
+}
+
 function spec(config: HomelabConfig, sources: Sources): SecretsSpec {
   return {
     nomad: nomadTarget(config),
@@ -40,6 +66,8 @@ function ofRuns({ server, storage: { backendStore } }: HomelabConfig): Sources {
       "MLFLOW_BACKEND_STORE_URI",
       { key: "storage.backendStore.uri", source: backendStore.uri },
     ]);
+  if (backendStore.type === "managed-postgresql")
+    sources.push([DATABASE_PASSWORD, passwordOf(backendStore)]);
   return sources;
 }
 

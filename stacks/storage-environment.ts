@@ -9,6 +9,9 @@ export const SECRETS_FILE = "/secrets/server.json";
 /** Where Nomad's template puts the certificates of the S3 endpoint's authority: in the task, and in the container. */
 export const S3_CA_FILE = { destination: "local/s3-ca.pem", path: "/local/s3-ca.pem" };
 
+/** Where Nomad's template puts the address of the PostgreSQL that the deploy runs. */
+export const DATABASE_FILE = { destination: "local/database.json", path: "/local/database.json" };
+
 /** The variables by which the image knows its stores; none for SQLite and volumes, its default. */
 export function storageEnvironment(config: HomelabConfig): Record<string, string> {
   return { ...backendStoreEnvironment(config), ...artifactsEnvironment(config) };
@@ -33,13 +36,14 @@ export function storageEnvironmentOf(
 
 function backendStoreEnvironment({ storage, server, job }: HomelabConfig): Record<string, string> {
   const { backendStore } = storage;
-  if (backendStore.type !== "postgresql") return {};
+  if (backendStore.type === "sqlite") return {};
   const size = poolSize(backendStore.connections, server.workers, job.count);
   return {
     HOMELAB_BACKEND_STORE: "postgresql",
     MLFLOW_SQLALCHEMYSTORE_POOL_SIZE: String(size),
     // MLflow reads 0 as its default, ten.
     MLFLOW_SQLALCHEMYSTORE_MAX_OVERFLOW: "1",
+    ...(backendStore.type === "managed-postgresql" ? { HOMELAB_DATABASE: DATABASE_FILE.path } : {}),
   };
 }
 
@@ -67,8 +71,8 @@ export function probeEnvironment(config: HomelabConfig): Record<string, string> 
     ...config.server.env,
     ...storageEnvironment(config),
     HOMELAB_SECRETS: SECRETS_FILE,
-    ...(backendStore.type === "postgresql"
-      ? { HOMELAB_CONNECTIONS: String(backendStore.connections) }
-      : {}),
+    ...(backendStore.type === "sqlite"
+      ? {}
+      : { HOMELAB_CONNECTIONS: String(backendStore.connections) }),
   };
 }

@@ -1,9 +1,11 @@
 import { readFileSync } from "node:fs";
 import { UserError } from "../config/errors.ts";
+import { postgresqlJob } from "../config/managed-postgresql.ts";
 import type { HomelabConfig } from "../config/schema.ts";
 import { show } from "../config/show.ts";
 import type { JobFile } from "../constructs/mlflow-job.ts";
-import { S3_CA_FILE } from "./storage-environment.ts";
+import type { ServerTask } from "./mounts.ts";
+import { DATABASE_FILE, S3_CA_FILE } from "./storage-environment.ts";
 
 /** A job is kept in Nomad's memory, and so are its files. */
 const LARGEST = 64 * 1024;
@@ -14,15 +16,40 @@ const LARGEST = 64 * 1024;
  *
  * @throws UserError when a file can't be read, or holds no certificate
  */
-export function taskFiles({ storage: { artifacts } }: HomelabConfig): JobFile[] {
+export function taskFiles(config: HomelabConfig): JobFile[] {
+  return [...ofRuns(config), ...ofArtifacts(config)];
+}
+
+/** Those of one task: what it does not need it does not see. */
+export function taskFilesOf(config: HomelabConfig, task: ServerTask): JobFile[] {
+  if (!config.storage.artifactsServer) return taskFiles(config);
+  return task === "artifacts" ? ofArtifacts(config) : ofRuns(config);
+}
+
+function ofRuns(config: HomelabConfig): JobFile[] {
+  return databaseAddress(config);
+}
+
+function ofArtifacts({ storage: { artifacts } }: HomelabConfig): JobFile[] {
   if (artifacts.type !== "s3" || !artifacts.caBundle) return [];
+  return [authority("storage.artifacts.caBundle", artifacts.caBundle, S3_CA_FILE.destination)];
+}
+
+/** Nomad writes it anew when the database has another address. */
+function databaseAddress({ storage, job }: HomelabConfig): JobFile[] {
+  if (storage.backendStore.type !== "managed-postgresql") return [];
+  const service = postgresqlJob(job.name);
+  const content = `{{ range nomadService "${service}" }}{"host": "{{ .Address }}", "port": {{ .Port }}}\n{{ end }}`;
+  return [{ destination: DATABASE_FILE.destination, content, restarts: true }];
+}
+
+/** @param key in the config, for messages */
+function authority(key: string, bundle: string, destination: string): JobFile {
   const refuse = (expected: string) =>
-    new UserError([
-      `storage.artifacts.caBundle: found ${show(artifacts.caBundle)}; expected ${expected}`,
-    ]);
+    new UserError([`${key}: found ${show(bundle)}; expected ${expected}`]);
   let text: string;
   try {
-    text = readFileSync(artifacts.caBundle, "utf8");
+    text = readFileSync(bundle, "utf8");
   } catch {
     throw refuse("a PEM file that can be read");
   }
@@ -31,5 +58,5 @@ export function taskFiles({ storage: { artifacts } }: HomelabConfig): JobFile[] 
   const content = `${all.join("\n")}\n`;
   if (content.length > LARGEST)
     throw refuse(`the certificate of one authority, at most ${LARGEST / 1024} KiB in all`);
-  return [{ destination: S3_CA_FILE.destination, content }];
+  return { destination, content };
 }

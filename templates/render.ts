@@ -12,6 +12,8 @@ export type TemplateName =
   | "mlflow.nomad.hcl"
   | "probe.nomad.hcl"
   | "sweep.nomad.hcl"
+  | "postgresql.nomad.hcl"
+  | "postgresql-probe.nomad.hcl"
   | "playbook.yml"
   | "inventory.yml"
   | "volumes.hcl"

@@ -10,7 +10,16 @@ import { labSettings } from "../../lab/settings.ts";
 import { readLabState } from "../../lab/state.ts";
 import { Checkout } from "../checkout.ts";
 import { testToolsDirectory } from "../tools.ts";
-import { HOSTILE, jobspec, nfsVolumes, shared, smallConfig, synth, tandem } from "../unit/synth.ts";
+import {
+  HOSTILE,
+  jobspec,
+  managed,
+  nfsVolumes,
+  shared,
+  smallConfig,
+  synth,
+  tandem,
+} from "../unit/synth.ts";
 
 const settings = labSettings();
 const state = readLabState(settings);
@@ -52,6 +61,18 @@ describe("the jobspec", () => {
   ])("%s is valid for nomad", async (_, config) => {
     const job = await parsedJob(jobspec(synth(config)));
     expect(job.ID).toBe("mlflow");
+  });
+
+  it.each([
+    ["small", managed()],
+    ["on a network of its own", managed({ hostNetwork: "private", port: 15432 })],
+  ])("of a PostgreSQL that the deploy runs, %s, is valid for nomad", async (_, more) => {
+    const job = await parsedJob(jobspec(synth(smallConfig(more)), "postgresql_job"));
+    expect(job.ID).toBe("mlflow-postgresql");
+    const [task] = job.TaskGroups[0].Tasks;
+    expect(task).toMatchObject({ KillSignal: "SIGINT", User: "1000:1000" });
+    const [start] = task.Templates.map((each: { EmbeddedTmpl: string }) => each.EmbeddedTmpl);
+    expect(start).toBe(readFileSync(join(ROOT, "postgresql", "start.sh"), "utf8"));
   });
 
   it("hands hostile texts to Nomad as they were written", async () => {
@@ -121,7 +142,9 @@ describe("the Terraform configuration", () => {
 
 describe("the scripts", () => {
   it("of the image and of CI pass shellcheck", async () => {
-    await execa("shellcheck", ["image/entrypoint.sh", ".ci/run"], { cwd: ROOT });
+    await execa("shellcheck", ["image/entrypoint.sh", "postgresql/start.sh", ".ci/run"], {
+      cwd: ROOT,
+    });
   });
 
   it("that make the images pass hadolint", async () => {

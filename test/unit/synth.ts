@@ -34,6 +34,14 @@ export function postgresql(more: object = {}) {
   };
 }
 
+/** What makes smallConfig run a PostgreSQL, with something changed. */
+export function managed(more: object = {}) {
+  const password = { env: "DB_PASSWORD" };
+  return {
+    storage: { backendStore: { type: "managed-postgresql" as const, password, ...more } },
+  };
+}
+
 /** What makes smallConfig keep its runs in PostgreSQL and its artifacts in S3. */
 export function shared(more: object = {}) {
   const credentials = { accessKeyId: { env: "S3_KEY" }, secretAccessKey: { env: "S3_SECRET" } };
@@ -83,11 +91,11 @@ export function resource(json: Resource, type: string, name: string): Resource {
 }
 
 /** The jobspec as Terraform hands it to Nomad, with values in place of its references. */
-export function jobspec(json: Resource): string {
-  const text: string = resource(json, "nomad_job", "mlflow-job").jobspec;
+export function jobspec(json: Resource, name = "mlflow-job"): string {
+  const text: string = resource(json, "nomad_job", name).jobspec;
   return text
     .replace(/\$\{docker_registry_image\.[\w-]+\.sha256_digest\}/g, `sha256:${"0".repeat(64)}`)
-    .replace(/\$\{terraform_data\.job-claim_owner[\w-]+\.id\}/, "the-owner")
+    .replace(/\$\{terraform_data\.(job|postgresql_)-?claim_owner[\w-]+\.id\}/, "the-owner")
     .replaceAll("$${", "${")
     .replaceAll("%%{", "%{");
 }

@@ -48,7 +48,7 @@ describe("the stores of a config", () => {
     [
       "a database that MLflow does not know",
       { storage: { backendStore: { type: "oracle" } as never } },
-      'storage.backendStore.type: found "oracle"; expected "sqlite" or "postgresql"',
+      'storage.backendStore.type: found "oracle"; expected "sqlite", "postgresql" or "managed-postgresql"',
     ],
     [
       "a URI in another variable",

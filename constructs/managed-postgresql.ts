@@ -1,0 +1,173 @@
+import { Job } from "@cdktf/provider-nomad/lib/job/index.js";
+import type { NomadProvider } from "@cdktf/provider-nomad/lib/provider/index.js";
+import { DataResource, type ITerraformDependable } from "cdktf";
+import { Construct } from "constructs";
+import { maxConnections, sharedBuffers } from "../config/managed-postgresql.ts";
+import { OWNER_META } from "../nomad/owner.ts";
+import { type PostgresqlLook, scriptOfTask } from "../postgresql/spec.ts";
+import { GENERATION_META, type SecretsSpec } from "../secrets/spec.ts";
+import { secretTemplate } from "../secrets/template.ts";
+import { render } from "../templates/render.ts";
+import { escapeTerraform } from "./escape-terraform.ts";
+import { JobClaim } from "./job-claim.ts";
+import { type JobVolume, withReferences } from "./mlflow-job.ts";
+import { runScript } from "./run-script.ts";
+import { TaskSecrets } from "./task-secrets.ts";
+
+export interface ManagedPostgresqlProps {
+  /** Absolute path of the repository. */
+  readonly root: string;
+  /** The provider that registers the job. */
+  readonly provider: NomadProvider;
+  readonly datacenters: readonly string[];
+  /** @default Nomad's own, "default" */
+  readonly nodePool?: string;
+  /** 1 to 100; higher goes first. */
+  readonly priority: number;
+  /** Image with a PostgreSQL server on PATH. */
+  readonly image: string;
+  /** Port on the Nomad client. */
+  readonly port: number;
+  /**
+   * host_network of the client that the port is on.
+   * @default the client's own address
+   */
+  readonly hostNetwork?: string;
+  /** The host volume with its data, which only one client has. */
+  readonly volume: JobVolume;
+  /** Numeric user and group id, as of the volume's directory. */
+  readonly uid: number;
+  readonly gid: number;
+  /** Connections of the servers; more are let in, for people. */
+  readonly connections: number;
+  /** CPU share, MHz. */
+  readonly cpu: number;
+  /** Memory limit, MiB. */
+  readonly memory: number;
+  /** Seconds it has to become healthy, the pull of the image included. */
+  readonly healthyDeadline: number;
+  /** Its job, its task, and where its password comes from. */
+  readonly secrets: SecretsSpec;
+  /** Name of the password among them. */
+  readonly password: string;
+  /** Another one for each change of the password. */
+  readonly generation: string;
+  /** Take over a job that was not deployed from this state. */
+  readonly adopt: boolean;
+  /** What has to be done before it is looked at: the claim of the server's job, the volume. */
+  readonly dependsOn: ITerraformDependable[];
+}
+
+/** Stands for a Terraform reference while the jobspec is rendered, which must not be quoted. */
+const OWNER = "homelab-mlflow-owner";
+
+/**
+ * PostgreSQL as a Nomad job of its own: its name is claimed, its volume looked at with the image that
+ * is to run, and it is waited for. Destroying it ends the job, and leaves the volume as it is.
+ */
+export class ManagedPostgresql extends Construct {
+  /** The wait until it is healthy, for what needs the database. */
+  readonly healthy: DataResource;
+
+  constructor(scope: Construct, id: string, props: ManagedPostgresqlProps) {
+    super(scope, id);
+    const { nomad, job: name } = props.secrets;
+    const volume = {
+      ...props.volume,
+      mounted: `${props.volume.destination}=${props.volume.name}`,
+    };
+    const claim = new JobClaim(this, "claim", {
+      root: props.root,
+      nomad,
+      job: name,
+      adopt: props.adopt,
+    });
+    const secrets = new TaskSecrets(this, "secrets", {
+      root: props.root,
+      spec: props.secrets,
+      generation: props.generation,
+      dependsOn: [claim.resource],
+    });
+
+    const look: PostgresqlLook = {
+      nomad,
+      job: name,
+      datacenters: props.datacenters,
+      nodePool: props.nodePool,
+      image: props.image,
+      uid: props.uid,
+      gid: props.gid,
+      volume,
+      deadline: props.healthyDeadline,
+    };
+    const spec = escapeTerraform(JSON.stringify(look));
+    const looked = new DataResource(this, "look", {
+      // Where the data lies is no part of what the script reads.
+      triggersReplace: { spec, data: escapeTerraform(volume.data) },
+      dependsOn: [claim.resource, ...props.dependsOn],
+      provisioners: [runScript(props.root, "postgresql/look.ts", { HOMELAB_LOOK: spec })],
+    });
+
+    const job = new Job(this, "job", {
+      provider: props.provider,
+      jobspec: withReferences(escapeTerraform(jobspec(props, volume, secrets.ofTask)), [
+        [OWNER_META, OWNER, claim.owner],
+      ]),
+      detach: true,
+      purgeOnDestroy: true,
+      rerunIfDead: true,
+      dependsOn: [looked, ...secrets.written],
+    });
+
+    this.healthy = new DataResource(this, "healthy", {
+      lifecycle: { replaceTriggeredBy: [`${job.terraformResourceType}.${job.friendlyUniqueId}`] },
+      dependsOn: [job],
+      provisioners: [
+        runScript(props.root, "postgresql/wait.ts", {
+          HOMELAB_NOMAD: escapeTerraform(JSON.stringify(nomad)),
+          HOMELAB_JOB: name,
+          HOMELAB_DEADLINE: String(props.healthyDeadline + 60),
+        }),
+      ],
+    });
+  }
+}
+
+function jobspec(
+  props: ManagedPostgresqlProps,
+  volume: PostgresqlLook["volume"] & JobVolume,
+  secrets: TaskSecrets["ofTask"],
+): string {
+  const { nomad, job: name } = props.secrets;
+  const read = secrets ?? { path: "", generation: "" };
+  const settings = {
+    listen_addresses: "*",
+    max_connections: maxConnections(props.connections),
+    shared_buffers: `${sharedBuffers(props.memory)}MB`,
+  };
+  return render("postgresql.nomad.hcl", {
+    ...props,
+    name,
+    region: nomad.region,
+    namespace: nomad.namespace,
+    nodePool: props.nodePool ?? null,
+    hostNetwork: props.hostNetwork ?? null,
+    volume,
+    data: `${volume.name}=${volume.data}`,
+    owner: { key: OWNER_META, value: OWNER },
+    secrets: {
+      key: GENERATION_META,
+      generation: read.generation,
+      data: secretTemplate(read, props.password),
+    },
+    args: Object.entries(settings).flatMap(([key, value]) => ["-c", `${key}=${value}`]),
+    files: [
+      { destination: "local/start.sh", content: scriptOfTask("start.sh") },
+      { destination: "local/role.sql", content: scriptOfTask("role.sql") },
+      {
+        destination: "local/passwd",
+        content: `postgres:x:${props.uid}:${props.gid}::/tmp:/bin/sh\n`,
+      },
+    ],
+  });
+}
