@@ -42,7 +42,7 @@ export const managedPostgresql = z.strictObject({
   memory: wholeNumber("MiB, ", 64, 1_048_576)
     .default(384)
     .describe("Its memory limit, in MiB. A quarter is its cache."),
-  replaces: replaces(z.enum(["sqlite", "postgresql"]), RUNS_STAY),
+  replaces: replaces(z.enum(["sqlite", "postgresql", "mysql"]), RUNS_STAY),
 });
 
 /** Of a checked config. */

@@ -2,8 +2,10 @@
 import { z } from "zod";
 import { artifactsServer } from "./artifacts-server.ts";
 import { connections } from "./connections.ts";
+import { databaseCa } from "./database-ca.ts";
 import { absolutePath, httpUrl } from "./fields.ts";
 import { checkManagedPostgresql, managedPostgresql } from "./managed-postgresql.ts";
+import { mysql } from "./mysql.ts";
 import { RUNS_STAY, replaces } from "./replaces.ts";
 import { secret } from "./secret.ts";
 
@@ -20,7 +22,7 @@ const ARTIFACTS_STAY =
 
 const sqlite = z.strictObject({
   type: z.literal("sqlite").describe("A file on volumes.backendStore, for one server."),
-  replaces: replaces(z.enum(["postgresql", "managed-postgresql"]), RUNS_STAY),
+  replaces: replaces(z.enum(["postgresql", "managed-postgresql", "mysql"]), RUNS_STAY),
 });
 
 const postgresql = z.strictObject({
@@ -31,7 +33,8 @@ const postgresql = z.strictObject({
     "Its URI, postgresql://USER:PASSWORD@HOST:PORT/DATABASE, as the Nomad clients reach it. What a URI keeps for itself is escaped in the password: @ is %40.",
   ),
   connections: connections(),
-  replaces: replaces(z.enum(["sqlite", "managed-postgresql"]), RUNS_STAY),
+  caBundle: databaseCa(),
+  replaces: replaces(z.enum(["sqlite", "managed-postgresql", "mysql"]), RUNS_STAY),
 });
 
 const volume = z.strictObject({
@@ -95,8 +98,8 @@ const s3 = z.strictObject({
 export const storage = z
   .strictObject({
     backendStore: z
-      .discriminatedUnion("type", [sqlite, postgresql, managedPostgresql], {
-        error: '"sqlite", "postgresql" or "managed-postgresql"',
+      .discriminatedUnion("type", [sqlite, postgresql, managedPostgresql, mysql], {
+        error: '"sqlite", "postgresql", "managed-postgresql" or "mysql"',
       })
       .default({ type: "sqlite" })
       .describe("Where experiments, runs and registered models are kept."),
@@ -141,7 +144,7 @@ export function checkStorage(
     context.addIssue({ code: "invalid_type", path, input: undefined, expected: "object" });
   const { backendStore, artifacts } = storage;
   const needed = {
-    backendStore: backendStore.type !== "postgresql",
+    backendStore: !("uri" in backendStore),
     artifacts: artifacts.type === "volume",
   };
   for (const key of ["backendStore", "artifacts"] as const) {
@@ -194,6 +197,7 @@ function variablesOf({ backendStore, artifacts }: Storage): string[] {
     ...(backendStore.type !== "sqlite"
       ? ["MLFLOW_SQLALCHEMYSTORE_POOL_SIZE", "MLFLOW_SQLALCHEMYSTORE_MAX_OVERFLOW"]
       : []),
+    ...("caBundle" in backendStore && backendStore.caBundle ? ["PGSSLMODE", "PGSSLROOTCERT"] : []),
     ...(artifacts.type === "s3"
       ? ["AWS_DEFAULT_REGION", "MLFLOW_BOTO_CLIENT_ADDRESSING_STYLE", "MLFLOW_S3_ENDPOINT_URL"]
       : []),
@@ -214,10 +218,15 @@ export function poolSize(connections: number, workers: number, count: number): n
   return Math.floor(connections / pools(workers, count)) - 1;
 }
 
+/** What a database that is no file speaks. */
+export function databaseKind({ type }: { readonly type: string }): "postgresql" | "mysql" {
+  return type === "mysql" ? "mysql" : "postgresql";
+}
+
 /** Stores that need a driver in the image, by the names of their lock files. */
 export function driversOf({ backendStore, artifacts }: Storage): string[] {
   return [
-    ...(backendStore.type !== "sqlite" ? ["postgresql"] : []),
+    ...(backendStore.type === "sqlite" ? [] : [databaseKind(backendStore)]),
     ...(artifacts.type === "s3" ? ["s3"] : []),
   ];
 }

@@ -5,7 +5,7 @@
 # HOMELAB_VOLUMES  space-separated DIRECTORY=VOLUME; each directory must hold the file
 #                  .homelab-volume whose first line is the volume's name, so that the bare mount
 #                  point of a volume that is not mounted is never written to.
-# HOMELAB_BACKEND_STORE  sqlite, or postgresql with the URI in MLFLOW_BACKEND_STORE_URI: not an
+# HOMELAB_BACKEND_STORE  sqlite, postgresql or mysql, with the URI in MLFLOW_BACKEND_STORE_URI: not an
 #                  argument, which each process of the machine could read. none: no runs, the
 #                  server is for artifacts alone.
 # HOMELAB_DATABASE  file with host and port of the PostgreSQL that the deploy runs, in place of the URI.

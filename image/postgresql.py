@@ -5,13 +5,11 @@ What the driver says of a failed connection names host and user, never the passw
 
 import os
 import time
-from pathlib import Path
 
 import sqlalchemy
 from sqlalchemy.pool import NullPool
 
-# Of MLflow in this image, the newest first; written when the image is built.
-REVISIONS = Path(__file__).with_name("revisions.txt")
+from revision import revision_problems
 
 URI = "storage.backendStore.uri"
 # One that the deploy runs has no URI, and may be on its way: after a boot, or a kill.
@@ -20,6 +18,11 @@ PLACE = "volumes.backendStore" if MANAGED else URI
 PATIENCE_SECONDS = 60
 PASSING = ("Connection refused", "starting up", "shutting down", "in recovery", "timeout expired")
 ADVICE = {
+    "does not match host name": f"write the certificate's name into {URI}, or give the server one for"
+    " this name",
+    "certificate verify failed": f"correct storage.backendStore.caBundle, or renew the certificate",
+    "server does not support SSL": "turn TLS on there (ssl = on), or leave out"
+    " storage.backendStore.caBundle",
     "password authentication failed": f"correct user and password in {URI}",
     "no password supplied": f"put the password into {URI}",
     "role": f"make the user, or correct {URI}",
@@ -97,19 +100,7 @@ def schema(connection, probe: bool) -> list[str]:
             user = scalar("SELECT current_user")
             return [f'{user} may not make tables; make it the owner: ALTER DATABASE "{scalar("SELECT current_database()")}" OWNER TO "{user}"']
         return []
-    found = scalar("SELECT version_num FROM alembic_version")
-    known = REVISIONS.read_text().split()
-    if found == known[0] or found is None:
-        return []
-    if found in known:
-        return [
-            f"its schema {found} is older than MLflow's {known[0]}; back it up, then run"
-            " `mlflow db upgrade` of the new MLflow on it"
-        ]
-    return [
-        f"its schema {found} is unknown to this MLflow, whose own is {known[0]}: a newer MLflow made"
-        " it; go back to the image with that one, or to a backup"
-    ]
+    return revision_problems(scalar("SELECT version_num FROM alembic_version"))
 
 
 def limits(connection) -> list[str]:

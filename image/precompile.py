@@ -27,6 +27,11 @@ def done(command, *, extra_env, **_):
 
     if importlib.util.find_spec("psycopg2"):
         import psycopg2
+    if importlib.util.find_spec("pymysql"):
+        import sqlalchemy.dialects.mysql.pymysql
+
+        import mysql
+        import pymysql
     if importlib.util.find_spec("boto3"):
         import boto3
         import mlflow.store.artifact.s3_artifact_repo

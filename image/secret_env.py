@@ -26,12 +26,18 @@ def load() -> None:
         # The words of the parser would quote what it read.
         sys.exit(f"entrypoint: {path} holds no secrets; deploy again, which writes them")
     os.environ.update(secrets)
-    # The driver that MLflow documents; without its name SQLAlchemy takes another since 2.1.
     if address := os.environ.get("HOMELAB_DATABASE"):
         os.environ["MLFLOW_BACKEND_STORE_URI"] = database_uri(address)
+    # The drivers that MLflow documents; without their names SQLAlchemy takes others.
     uri = os.environ.get("MLFLOW_BACKEND_STORE_URI", "")
-    if uri.startswith("postgresql://"):
-        os.environ["MLFLOW_BACKEND_STORE_URI"] = uri.replace("://", "+psycopg2://", 1)
+    for kind, driver in (("postgresql", "psycopg2"), ("mysql", "pymysql")):
+        if uri.startswith(f"{kind}://"):
+            uri = uri.replace("://", f"+{driver}://", 1)
+    # Of PostgreSQL's driver it is a variable. With it, the driver wants TLS and the host's name.
+    if authority := os.environ.get("HOMELAB_DATABASE_CA"):
+        uri += f"{'&' if '?' in uri else '?'}ssl_ca={authority}"
+    if uri:
+        os.environ["MLFLOW_BACKEND_STORE_URI"] = uri
 
 
 def database_uri(path: str) -> str:

@@ -16,6 +16,10 @@ if os.environ["HOMELAB_BACKEND_STORE"] == "postgresql":
     import postgresql
 
     found += postgresql.patient_problems(probe)
+if os.environ["HOMELAB_BACKEND_STORE"] == "mysql":
+    import mysql
+
+    found += mysql.problems(probe)
 # Without S3 a server still serves runs, so none is kept from starting.
 if probe and os.environ.get("HOMELAB_ARTIFACTS", "").startswith("s3://"):
     import s3

@@ -33,6 +33,7 @@ export async function labDown(
     await stop(settings, "nomad", say);
     await stop(settings, "nomad-server", say);
     await stopIfRunning(settings, "postgresql", say);
+    await stopIfRunning(settings, "mariadb", say);
     await stopIfRunning(settings, "versitygw", say);
     if (!findServer(settings, "dockerd")) await stopContainers(settings);
     await stop(settings, "registry", say);

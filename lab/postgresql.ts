@@ -16,21 +16,29 @@ const PACKAGE_SETTINGS = "/etc/postgresql-common/createcluster.conf";
 /** The superuser of the lab's server. */
 export const LAB_SUPERUSER = { name: "postgres", password: "lab-postgres" } as const;
 
+/** PEM files of a server's certificate and its key. */
+export interface ServerCertificate {
+  readonly certificate: string;
+  readonly key: string;
+}
+
 /**
  * The lab's PostgreSQL, healthy.
  *
  * @param addresses where it listens: loopback, and what the containers can reach
+ * @param tls what it offers TLS with; none, where it is left out
  */
 export async function ensurePostgresql(
   addresses: readonly string[],
   work: Work,
+  tls?: ServerCertificate,
 ): Promise<"started" | "running"> {
   const { settings, signal } = work;
   const programs = await serverPrograms(work);
   const user = await userOf("postgres");
   const data = dataDirectory(settings);
   if (!existsSync(data)) await initialise(programs, data, user);
-  return ensureServer(settings, server(settings, programs, user, addresses), signal);
+  return ensureServer(settings, server(settings, programs, user, addresses, tls), signal);
 }
 
 /** Not in the lab's folder: its server runs as another user, to whom that may be closed. */
@@ -98,6 +106,7 @@ function server(
   programs: string,
   user: User,
   addresses: readonly string[],
+  tls?: ServerCertificate,
 ): ServerCommand {
   const port = settings.ports.postgresql;
   return {
@@ -108,6 +117,8 @@ function server(
       ...["-p", String(port)],
       ...["-c", `listen_addresses=${addresses.join(",")}`],
       ...["-c", "unix_socket_directories="],
+      ...(tls ? ["-c", "ssl=on", "-c", `ssl_cert_file=${tls.certificate}`] : []),
+      ...(tls ? ["-c", `ssl_key_file=${tls.key}`] : []),
     ],
     user,
     unhealthy: () =>

@@ -11,8 +11,8 @@ const DEFAULT_BASE_PORT = 24600;
 const LAST_BASE_PORT = 65455;
 
 /**
- * The servers of the lab, in the order in which they start; "nomad" is the client agent. The last two
- * are started by who wants to deploy to them.
+ * The servers of the lab, in the order in which they start; "nomad" is the client agent. The last
+ * three are started by who wants to deploy to them.
  */
 export type ServerName =
   | "dockerd"
@@ -22,6 +22,7 @@ export type ServerName =
   | "traefik"
   | "dnsmasq"
   | "postgresql"
+  | "mariadb"
   | "versitygw";
 
 /** Where the embedded homelab lives. Two that differ in `dir` and `basePort` run side by side. */
@@ -48,6 +49,7 @@ export interface LabSettings {
     /** The DNS server's, UDP too. */
     readonly dns: number;
     readonly postgresql: number;
+    readonly mariadb: number;
     /** Of a PostgreSQL that a deploy runs. */
     readonly managedPostgresql: number;
     readonly s3: number;
@@ -123,6 +125,7 @@ export function labSettings(env: NodeJS.ProcessEnv = process.env): LabSettings {
       postgresql: basePort + 54,
       mlflow: basePort + 55,
       managedPostgresql: basePort + 56,
+      mariadb: basePort + 57,
       s3: basePort + 70,
       traefik: basePort + 80,
     },

@@ -6,7 +6,7 @@ import { readKinds, STORAGE_META } from "../nomad/storage-meta.ts";
 import { nomadTarget } from "../nomad/target.ts";
 import type { NomadJob } from "../nomad/types.ts";
 import { readSecret } from "../secrets/read.ts";
-import { databaseUriProblem } from "./database-uri.ts";
+import { databaseUriProblem, tlsOptionProblem } from "./database-uri.ts";
 
 /** Would the job lose sight of its data? Is the database's URI one? */
 export async function probeStorage(config: HomelabConfig): Promise<string[]> {
@@ -14,10 +14,13 @@ export async function probeStorage(config: HomelabConfig): Promise<string[]> {
 }
 
 function probeUri({ storage: { backendStore } }: HomelabConfig): string[] {
-  if (backendStore.type !== "postgresql") return [];
+  if (!("uri" in backendStore)) return [];
   const uri = readSecret(backendStore.uri);
   // What is missing is told with the other secrets.
-  const problem = uri && databaseUriProblem(uri);
+  const problem =
+    uri &&
+    (databaseUriProblem(uri, backendStore.type) ??
+      (backendStore.caBundle ? tlsOptionProblem(uri) : undefined));
   return problem ? [`storage.backendStore.uri: ${problem}`] : [];
 }
 

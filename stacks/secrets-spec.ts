@@ -61,7 +61,7 @@ function ofRuns({ server, storage: { backendStore } }: HomelabConfig): Sources {
     name,
     { key: `server.secrets.${name}`, source },
   ]);
-  if (backendStore.type === "postgresql")
+  if ("uri" in backendStore)
     sources.push([
       "MLFLOW_BACKEND_STORE_URI",
       { key: "storage.backendStore.uri", source: backendStore.uri },

@@ -1,6 +1,6 @@
 import { artifactRoot } from "../config/artifacts-server.ts";
 import type { HomelabConfig } from "../config/schema.ts";
-import { poolSize, type S3Artifacts } from "../config/storage.ts";
+import { databaseKind, poolSize, type S3Artifacts } from "../config/storage.ts";
 import type { ServerTask } from "./mounts.ts";
 
 /** Where Nomad's template puts the task's secrets, as a container sees it. */
@@ -11,6 +11,12 @@ export const S3_CA_FILE = { destination: "local/s3-ca.pem", path: "/local/s3-ca.
 
 /** Where Nomad's template puts the address of the PostgreSQL that the deploy runs. */
 export const DATABASE_FILE = { destination: "local/database.json", path: "/local/database.json" };
+
+/** The same for the authority of the database's certificate. */
+export const DATABASE_CA_FILE = {
+  destination: "local/database-ca.pem",
+  path: "/local/database-ca.pem",
+};
 
 /** The variables by which the image knows its stores; none for SQLite and volumes, its default. */
 export function storageEnvironment(config: HomelabConfig): Record<string, string> {
@@ -39,16 +45,24 @@ function backendStoreEnvironment({ storage, server, job }: HomelabConfig): Recor
   if (backendStore.type === "sqlite") return {};
   const size = poolSize(backendStore.connections, server.workers, job.count);
   return {
-    HOMELAB_BACKEND_STORE: "postgresql",
+    HOMELAB_BACKEND_STORE: databaseKind(backendStore),
     MLFLOW_SQLALCHEMYSTORE_POOL_SIZE: String(size),
     // MLflow reads 0 as its default, ten.
     MLFLOW_SQLALCHEMYSTORE_MAX_OVERFLOW: "1",
     ...(backendStore.type === "managed-postgresql" ? { HOMELAB_DATABASE: DATABASE_FILE.path } : {}),
+    ...("caBundle" in backendStore && backendStore.caBundle ? tls(backendStore.type) : {}),
   };
 }
 
 function artifactsEnvironment({ storage: { artifacts } }: HomelabConfig): Record<string, string> {
   return artifacts.type === "s3" ? s3(artifacts) : {};
+}
+
+/** libpq has variables for it, MySQL's driver reads it in the URI. */
+function tls(type: string): Record<string, string> {
+  const { path } = DATABASE_CA_FILE;
+  if (databaseKind({ type }) === "mysql") return { HOMELAB_DATABASE_CA: path };
+  return { PGSSLMODE: "verify-full", PGSSLROOTCERT: path };
 }
 
 function s3(artifacts: S3Artifacts): Record<string, string> {

@@ -5,7 +5,7 @@ import type { HomelabConfig } from "../config/schema.ts";
 import { show } from "../config/show.ts";
 import type { JobFile } from "../constructs/mlflow-job.ts";
 import type { ServerTask } from "./mounts.ts";
-import { DATABASE_FILE, S3_CA_FILE } from "./storage-environment.ts";
+import { DATABASE_CA_FILE, DATABASE_FILE, S3_CA_FILE } from "./storage-environment.ts";
 
 /** A job is kept in Nomad's memory, and so are its files. */
 const LARGEST = 64 * 1024;
@@ -27,7 +27,14 @@ export function taskFilesOf(config: HomelabConfig, task: ServerTask): JobFile[] 
 }
 
 function ofRuns(config: HomelabConfig): JobFile[] {
-  return databaseAddress(config);
+  const { backendStore } = config.storage;
+  const bundle = "caBundle" in backendStore ? backendStore.caBundle : undefined;
+  return [
+    ...databaseAddress(config),
+    ...(bundle
+      ? [authority("storage.backendStore.caBundle", bundle, DATABASE_CA_FILE.destination)]
+      : []),
+  ];
 }
 
 function ofArtifacts({ storage: { artifacts } }: HomelabConfig): JobFile[] {

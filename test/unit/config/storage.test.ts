@@ -19,6 +19,13 @@ describe("the stores of a config", () => {
     expect(problems(smallConfig(postgresql()))).toEqual([]);
   });
 
+  it("may be a MySQL, whose pools are computed as well", () => {
+    expect(problems(smallConfig(postgresql({ type: "mysql" })))).toEqual([]);
+    expect(problems(smallConfig(postgresql({ type: "mysql", connections: 15 }))).join()).toContain(
+      "expected at least 16, for 2 in each of 8 pools",
+    );
+  });
+
   it.each<[string, Partial<HomelabInput>, string]>([
     [
       "SQLite without its volume",
@@ -48,7 +55,7 @@ describe("the stores of a config", () => {
     [
       "a database that MLflow does not know",
       { storage: { backendStore: { type: "oracle" } as never } },
-      'storage.backendStore.type: found "oracle"; expected "sqlite", "postgresql" or "managed-postgresql"',
+      'storage.backendStore.type: found "oracle"; expected "sqlite", "postgresql", "managed-postgresql" or "mysql"',
     ],
     [
       "a URI in another variable",

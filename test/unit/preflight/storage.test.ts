@@ -3,7 +3,7 @@ import type { AddressInfo } from "node:net";
 import { afterEach, describe, expect, it, vi } from "vitest";
 import { checkConfig } from "../../../config/check.ts";
 import type { HomelabInput } from "../../../config/schema.ts";
-import { databaseUriProblem } from "../../../preflight/database-uri.ts";
+import { databaseUriProblem, tlsOptionProblem } from "../../../preflight/database-uri.ts";
 import { probeStorage } from "../../../preflight/storage.ts";
 import { postgresql, shared, smallConfig } from "../synth.ts";
 
@@ -87,7 +87,7 @@ describe("the URI of a database", () => {
     "postgresql://mlflow@[fd00::5]:5432/ml_flow",
     "postgresql://mlflow:a!$&'()*+,;=.~_-b@192.0.2.7/mlflow",
   ])("%s is one", (uri) => {
-    expect(databaseUriProblem(uri)).toBeUndefined();
+    expect(databaseUriProblem(uri, "postgresql")).toBeUndefined();
   });
 
   it.each([
@@ -100,9 +100,37 @@ describe("the URI of a database", () => {
     ["p xy", "a blank as %20"],
     ["p@db/xy?y#z", "write @ as %40"],
   ])("with the password %s, not escaped, is refused without showing it", (password, said) => {
-    const problem = databaseUriProblem(`postgresql://mlflow:${password}@db.lan:5432/mlflow`);
+    const problem = databaseUriProblem(
+      `postgresql://mlflow:${password}@db.lan:5432/mlflow`,
+      "postgresql",
+    );
     expect(problem).toContain(said);
     expect(problem).not.toContain("xy");
+  });
+
+  it.each(["mysql://mlflow:p%40ss@db.lan:3306/mlflow", "mysql+pymysql://mlflow@db.lan/mlflow"])(
+    "%s is one of MySQL",
+    (uri) => {
+      expect(databaseUriProblem(uri, "mysql")).toBeUndefined();
+      expect(databaseUriProblem(uri, "postgresql")).toContain(
+        "expected postgresql://USER:PASSWORD@",
+      );
+    },
+  );
+
+  it.each([
+    ["mysql+mysqldb://mlflow:secret@db.lan/mlflow", "another kind of URI; expected mysql://USER"],
+    ["mysql://mlflow:p@ss@db.lan/mlflow", "write @ as %40"],
+  ])("%s is refused as one of MySQL without showing it", (uri, said) => {
+    expect(databaseUriProblem(uri, "mysql")).toContain(said);
+    expect(databaseUriProblem(uri, "mysql")).not.toContain("secret");
+  });
+
+  it("may not weaken what the caBundle asks for", () => {
+    const uri = "postgresql://mlflow:ssl%3Fssl@db.lan/mlflow";
+    expect(tlsOptionProblem(uri)).toBeUndefined();
+    expect(tlsOptionProblem(`${uri}?connect_timeout=3`)).toBeUndefined();
+    expect(tlsOptionProblem(`${uri}?a=b&sslmode=disable`)).toContain("found the option sslmode");
   });
 
   it.each([
@@ -114,7 +142,7 @@ describe("the URI of a database", () => {
     ["postgresql://mlflow:secret@db.lan/", "no database"],
     ["postgresql://mlflow:secret@db.lan:99999/mlflow", "no host, port and database"],
   ])("%s is refused without showing it", (uri, said) => {
-    expect(databaseUriProblem(uri)).toContain(said);
-    expect(databaseUriProblem(uri)).not.toContain("secret");
+    expect(databaseUriProblem(uri, "postgresql")).toContain(said);
+    expect(databaseUriProblem(uri, "postgresql")).not.toContain("secret");
   });
 });

@@ -1,0 +1,255 @@
+/** A MySQL that is there already, which is a MariaDB here, and a PostgreSQL by TLS: real servers beside the lab. */
+import { chownSync, readFileSync } from "node:fs";
+import { execa } from "execa";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { bridgeAddress } from "../../lab/bridge.ts";
+import { installedProgram } from "../../lab/debian-packages.ts";
+import { ensureMariadb, LAB_MARIADB_ADMIN, LAB_MARIADB_USER } from "../../lab/mariadb.ts";
+import { ensurePostgresql, LAB_SUPERUSER, type ServerCertificate } from "../../lab/postgresql.ts";
+import { stopServer } from "../../lab/servers.ts";
+import { labSettings, pidFile } from "../../lab/settings.ts";
+import { readLabState } from "../../lab/state.ts";
+import { NomadApi } from "../../nomad/api.ts";
+import type { NomadAllocation, NomadJob } from "../../nomad/types.ts";
+import { Checkout } from "../checkout.ts";
+import { type Authority, makeAuthority } from "../tls-front.ts";
+import { type Logged, Tracking, until } from "./tracking.ts";
+
+const settings = labSettings();
+const work = { settings, signal: new AbortController().signal, say: () => {} };
+const nomad = new NomadApi({
+  address: `http://127.0.0.1:${settings.ports.nomadHttp}`,
+  region: "global",
+  namespace: "default",
+});
+const tracking = new Tracking(`http://localhost:${settings.ports.traefik}`);
+
+/** What a URI keeps for itself. */
+const PASSWORD = "p@ss/w:rd#1%?[] $`";
+let authority: Authority;
+let addresses: string[];
+let checkout: Checkout;
+let logged: Logged;
+
+beforeAll(async () => {
+  const dockerHost = readLabState(settings)?.dockerHost ?? "";
+  addresses = ["127.0.0.1", await bridgeAddress(dockerHost)];
+  authority = await makeAuthority();
+  checkout = await Checkout.create("databases-of-yours");
+});
+
+// The tests after these deploy from a state and a job of the embedded homelab's own kind.
+afterAll(async () => {
+  await checkout?.make("destroy", "YES=1");
+  await stopServer(settings, "mariadb");
+  await stopServer(settings, "postgresql");
+});
+
+/** A certificate that a server may read which runs as somebody else. */
+async function certificate(
+  name: string,
+  by: Authority,
+  owner: { uid: number; gid: number },
+): Promise<ServerCertificate> {
+  const issued = await by.issue(name);
+  // The test's folder is closed to the server's user.
+  const folder = `${settings.runDir}/tls-${Date.now()}`;
+  await execa("install", ["-d", "-m", "0755", folder]);
+  await execa("cp", [issued.certificate, issued.key, folder]);
+  const inside = (path: string) => `${folder}/${path.split("/").at(-1)}`;
+  const files = { certificate: inside(issued.certificate), key: inside(issued.key) };
+  for (const file of Object.values(files)) chownSync(file, owner.uid, owner.gid);
+  await execa("chmod", ["0600", files.key]);
+  return files;
+}
+
+/** The config of a test: a database, and more of its store. */
+function configure(type: "mysql" | "postgresql", store = ""): void {
+  checkout.configure(`
+    storage: { backendStore: { type: "${type}", uri: { env: "E2E_DB" }, ${store} } },
+    volumes: { artifacts: embedded.volumes.artifacts },
+    job: {},`);
+}
+
+function setUri(type: "mysql" | "postgresql", password: string, name = "mlflow"): void {
+  const port = type === "mysql" ? settings.ports.mariadb : settings.ports.postgresql;
+  process.env.E2E_DB = `${type}://mlflow:${encodeURIComponent(password)}@${addresses[1]}:${port}/${name}`;
+}
+
+async function deploy(): Promise<void> {
+  const { output, exitCode } = await checkout.make("deploy");
+  expect(output).toContain("MLflow is up, and was checked from outside.");
+  expect(exitCode).toBe(0);
+}
+
+/** The allocations that are to run: not those that are on their way out. */
+async function allocations(): Promise<string[]> {
+  const all = (await nomad.get<NomadAllocation[]>("/job/mlflow/allocations")) ?? [];
+  return all
+    .filter((each) => each.ClientStatus === "running" && each.DesiredStatus === "run")
+    .map(({ ID }) => ID);
+}
+
+/** Deploys, which has to fail with these words and leave the server as it was. */
+async function expectRefusal(...words: string[]): Promise<void> {
+  const before = await allocations();
+  const { output, exitCode } = await checkout.make("deploy");
+  for (const each of words) expect(output).toContain(each);
+  expect(exitCode).not.toBe(0);
+  expect(output).not.toMatch(/^\s+at /m);
+  expect(await allocations()).toEqual(before);
+}
+
+/** In the words of a test, by whoever may do all there. */
+async function mariadb(command: string): Promise<string> {
+  const program = await installedProgram("mariadb", ["mariadb-client-core"], "install it", work);
+  const { name, password } = LAB_MARIADB_ADMIN;
+  const where = ["--host=127.0.0.1", `--port=${settings.ports.mariadb}`, `--user=${name}`];
+  const { stdout } = await execa(
+    program,
+    ["--no-defaults", ...where, "--skip-column-names", "--batch"],
+    { env: { MYSQL_PWD: password }, input: command },
+  );
+  return stdout;
+}
+
+describe("a deploy to a MySQL", () => {
+  beforeAll(async () => {
+    await ensureMariadb({ addresses }, work);
+    await mariadb(`CREATE DATABASE mlflow CHARACTER SET utf8mb4;
+      CREATE USER mlflow@'%' IDENTIFIED BY '${PASSWORD}'; GRANT ALL ON mlflow.* TO mlflow@'%';
+      CREATE DATABASE narrow CHARACTER SET latin1; GRANT ALL ON narrow.* TO mlflow@'%';
+      CREATE DATABASE closed;`);
+    setUri("mysql", PASSWORD);
+    configure("mysql");
+  });
+
+  it("ends with an MLflow that keeps its runs there", async () => {
+    await deploy();
+    logged = await tracking.log("mysql");
+    await tracking.expectThere(logged);
+    expect(await mariadb("SELECT count(*) FROM mlflow.runs")).toBe("1");
+  });
+
+  it("leaves no URI in the job, nor in Terraform's state", async () => {
+    const job = JSON.stringify(await nomad.get<NomadJob>("/job/mlflow"));
+    expect(job).toContain("backendStore=mysql");
+    for (const text of [job, readFileSync(settings.terraform.stateFile, "utf8")])
+      for (const form of [PASSWORD, encodeURIComponent(PASSWORD)]) expect(text).not.toContain(form);
+  });
+
+  it("with a wrong password, or another database, is told in a line, and the server goes on", async () => {
+    setUri("mysql", "wrong");
+    await expectRefusal(
+      `error: MySQL at ${addresses[1]}:${settings.ports.mariadb}, database mlflow: Access denied for user 'mlflow'@`,
+      "correct user and password in storage.backendStore.uri",
+    );
+    setUri("mysql", PASSWORD, "nowhere");
+    await expectRefusal("Access denied for user 'mlflow'@'%' to database 'nowhere'; let the user");
+    setUri("mysql", PASSWORD, "narrow");
+    await expectRefusal("found the character set latin1, expected utf8mb4");
+    process.env.E2E_DB = `mysql://mlflow:p@ss@${addresses[1]}/mlflow`;
+    await expectRefusal("error: storage.backendStore.uri: its user or password holds characters");
+    setUri("mysql", PASSWORD);
+    await tracking.expectThere(logged);
+  });
+
+  it("with more connections than it lets in, or the schema of another MLflow, as well", async () => {
+    configure("mysql", "connections: 9999,");
+    await expectRefusal("it lets 151 connections in, and storage.backendStore.connections is 9999");
+    configure("mysql", "connections: 41,");
+    const current = await mariadb("SELECT version_num FROM mlflow.alembic_version");
+    await mariadb("UPDATE mlflow.alembic_version SET version_num = '451aebb31d03'");
+    await expectRefusal(`its schema 451aebb31d03 is older than MLflow's ${current}`);
+    await mariadb(`UPDATE mlflow.alembic_version SET version_num = '${current}'`);
+    await tracking.expectThere(logged);
+  });
+
+  it("goes on by itself when it is killed and comes back", async () => {
+    const before = await allocations();
+    const { pid } = JSON.parse(readFileSync(pidFile(settings, "mariadb"), "utf8"));
+    process.kill(pid, "SIGKILL");
+    await until("requests fail", 30, async () => (await tracking.search()) !== 200);
+    await ensureMariadb({ addresses }, work);
+    await until("requests are answered", 60, async () => (await tracking.search()) === 200);
+    expect(await allocations()).toEqual(before);
+    await tracking.expectThere(logged);
+  });
+
+  it("by TLS wants a server that offers it, with the authority's certificate for its name", async () => {
+    const caBundle = `caBundle: "${authority.certificate}",`;
+    configure("mysql", caBundle);
+    await expectRefusal("turn TLS on there");
+    const other = await certificate("DNS:db.lan", authority, LAB_MARIADB_USER);
+    await ensureMariadb({ addresses, tls: other }, work);
+    await expectRefusal("write the certificate's name into storage.backendStore.uri");
+    const unknown = await certificate(
+      `IP:${addresses[1]}`,
+      await makeAuthority(),
+      LAB_MARIADB_USER,
+    );
+    await ensureMariadb({ addresses, tls: unknown }, work);
+    await expectRefusal("correct storage.backendStore.caBundle, or renew the certificate");
+    const right = await certificate(`IP:${addresses[1]}`, authority, LAB_MARIADB_USER);
+    await ensureMariadb({ addresses, tls: right }, work);
+    await mariadb("ALTER USER mlflow@'%' REQUIRE SSL");
+    await deploy();
+    await tracking.expectThere(logged);
+  });
+});
+
+describe("a deploy to a PostgreSQL by TLS", () => {
+  async function sql(command: string, name = "postgres"): Promise<string> {
+    const options = ["-h", "127.0.0.1", "-p", String(settings.ports.postgresql), "-U"];
+    const { stdout } = await execa(
+      "psql",
+      [...options, LAB_SUPERUSER.name, "-d", name, "-qAt", "-v", "ON_ERROR_STOP=1", "-f", "-"],
+      { env: { PGPASSWORD: LAB_SUPERUSER.password }, input: command },
+    );
+    return stdout;
+  }
+
+  async function serverUser(): Promise<{ uid: number; gid: number }> {
+    const id = async (option: string) => Number((await execa("id", [option, "postgres"])).stdout);
+    return { uid: await id("--user"), gid: await id("--group") };
+  }
+
+  it("is refused while the job has its runs in MySQL", async () => {
+    await ensurePostgresql(addresses, work);
+    await sql(`CREATE ROLE mlflow LOGIN PASSWORD '${PASSWORD}'`);
+    await sql("CREATE DATABASE mlflow OWNER mlflow");
+    setUri("postgresql", PASSWORD);
+    configure("postgresql");
+    await expectRefusal("keeps its runs in mysql, and would not see them with postgresql");
+  });
+
+  it("wants a server that offers it, with the authority's certificate for its name", async () => {
+    const user = await serverUser();
+    configure("postgresql", `replaces: "mysql", caBundle: "${authority.certificate}",`);
+    await expectRefusal("server does not support SSL, but SSL was required; turn TLS on there");
+    const other = await certificate("DNS:db.lan", authority, user);
+    await ensurePostgresql(addresses, work, other);
+    await expectRefusal(
+      `does not match host name "${addresses[1]}"; write the certificate's name into storage.backendStore.uri`,
+    );
+    const unknown = await certificate(`IP:${addresses[1]}`, await makeAuthority(), user);
+    await ensurePostgresql(addresses, work, unknown);
+    await expectRefusal("certificate verify failed; correct storage.backendStore.caBundle");
+  });
+
+  it("keeps what it sends to itself once the certificate is right", async () => {
+    const right = await certificate(`IP:${addresses[1]}`, authority, await serverUser());
+    await ensurePostgresql(addresses, work, right);
+    await deploy();
+    logged = await tracking.log("tls");
+    await tracking.expectThere(logged);
+    const plain =
+      "SELECT count(*), count(*) FILTER (WHERE NOT ssl) FROM pg_stat_ssl JOIN pg_stat_activity USING (pid) WHERE usename = 'mlflow'";
+    expect(await sql(plain)).toMatch(/^[1-9]\d*\|0$/);
+  });
+
+  it("is refused with options in the URI that would weaken it", async () => {
+    process.env.E2E_DB = `${process.env.E2E_DB}?sslmode=disable`;
+    await expectRefusal("found the option sslmode, which storage.backendStore.caBundle sets");
+  });
+});
