@@ -96,6 +96,7 @@ export function duration(seconds: number): string {
   return `${(seconds / 3600).toFixed(1)} h`;
 }
 
-function cut(text: string): string {
+/** A text that is not longer than a table has room for. */
+export function cut(text: string): string {
   return text.length > VALUE_WIDTH ? `${text.slice(0, VALUE_WIDTH - 3)}...` : text;
 }

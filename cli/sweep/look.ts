@@ -3,7 +3,7 @@ import { UserError } from "../../config/errors.ts";
 import { gatherSweep, sweepNames, type TaskStatus } from "../../sweep/gather.ts";
 import { TaskLog } from "../../sweep/logs.ts";
 import { duration } from "../../sweep/parse.ts";
-import { isEnded, summary, taskName } from "../../sweep/render.ts";
+import { cut, isEnded, summary } from "../../sweep/render.ts";
 import { taskNumbers } from "../../sweep/tasks.ts";
 import { Wrong } from "../../sweep/wrong.ts";
 import { BAD_INPUT } from "../exit-code.ts";
@@ -87,7 +87,7 @@ export async function logs(name: string, options: LogsOptions): Promise<void> {
   await asking(context, async () => {
     const readers = new Map<string, TaskLog>();
     const ended = new Set<string>();
-    const silent = new Set<string>();
+    const silent: number[] = [];
     for (;;) {
       const sweep = await gatherSweep(nomad, name);
       const known = sweep.tasks.map(({ id }) => id);
@@ -105,14 +105,14 @@ export async function logs(name: string, options: LogsOptions): Promise<void> {
         const prefix = ids?.length === 1 || sweep.tasks.length === 1 ? "" : `[${task.id}] `;
         for (const line of await reader.read(isEnded(task))) console.log(`${prefix}${line}`);
         if (isEnded(task)) ended.add(allocation);
-        if (isEnded(task) && !reader.isThere) silent.add(taskName(task));
+        if (isEnded(task) && !reader.isThere) silent.push(task.id);
       }
       if (!options.follow || sweep.state !== "running") break;
       await sleep(FOLLOW_MS);
     }
-    for (const each of silent)
+    if (silent.length > 0)
       console.error(
-        `${each}: the Nomad client has no log of it any more (client.gc_max_allocs of its configuration)`,
+        `of ${silent.length} of the tasks (${cut(silent.join(", "))}) the Nomad clients have no log any more: client.gc_max_allocs of their configuration`,
       );
   });
 }
