@@ -6,6 +6,6 @@ import { NomadApi, type NomadTarget } from "../nomad/api.ts";
 await exitOnUserError(async () => {
   const nomad = new NomadApi(JSON.parse(process.env.HOMELAB_NOMAD ?? "") as NomadTarget);
   const { HOMELAB_JOB: job = "", HOMELAB_DEADLINE: deadline } = process.env;
-  const { NodeName } = await waitForDeployment(nomad, job, Number(deadline));
-  console.log(`PostgreSQL runs on ${NodeName}`);
+  const [running] = await waitForDeployment(nomad, job, Number(deadline));
+  console.log(`PostgreSQL runs on ${running?.NodeName}`);
 });
