@@ -124,7 +124,7 @@ describe("a deploy that runs its PostgreSQL", () => {
     await expectDeployed();
     logged = await tracking.log("databases");
     await tracking.expectThere(logged);
-    expect(await sql("SELECT count(*) FROM runs")).toBe("1");
+    expect(await sql(`SELECT count(*) FROM runs WHERE run_uuid = '${logged.run}'`)).toBe("1");
     expect(existsSync(join(settings.volumes.backendStore, "mlflow.db"))).toBe(true);
     configure();
   });
