@@ -98,7 +98,8 @@ async function anyRun(ask: Ask, root: string): Promise<string | undefined> {
   };
   const { experiments = [] } = await search("experiments", { max_results: 100 });
   const own = (experiments as { experiment_id: string; artifact_location: string }[])
-    .filter(({ artifact_location: place }) => place.startsWith(root))
+    // Not a hostname's, where the root is a path.
+    .filter(({ artifact_location: at }) => at.startsWith(root) && !at.startsWith(`${root}/`))
     .map(({ experiment_id: id }) => id);
   if (own.length === 0) return undefined;
   const { runs = [] } = await search("runs", { experiment_ids: own, max_results: 1 });

@@ -12,6 +12,7 @@
 # HOMELAB_ARTIFACTS  a directory, or s3://BUCKET/PREFIX; with direct also mlflow-artifacts:/
 # HOMELAB_ARTIFACTS_ACCESS  proxied: they pass through the server; direct: clients reach them alone, or
 #                  through another server.
+# HOMELAB_ARTIFACTS_SERVER  URL of the server for artifacts, where they are at another one.
 # HOMELAB_SECRETS  file with the server's secrets: a JSON object of environment variables; none by
 #                  default.
 set -eu

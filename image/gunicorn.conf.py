@@ -41,8 +41,10 @@ def when_ready(server):
     import sqlalchemy.orm
     from mlflow.store.model_registry import sqlalchemy_store  # noqa: F401
 
+    import artifacts_server
     import shorter_way
 
+    artifacts_server.install()
     if os.environ["HOMELAB_BACKEND_STORE"] == "sqlite":
         import sqlalchemy.dialects.sqlite
 

@@ -31,7 +31,7 @@ export function serverEnvironment(
   ];
   const workers = task === "artifacts" ? artifactsServer?.workers : config.server.workers;
   return {
-    ...(artifactsServer && task === "server" ? clientOfArtifacts(url) : {}),
+    ...(artifactsServer && task === "server" ? clientOfArtifacts(config, url) : {}),
     ...config.server.env,
     ...storageEnvironmentOf(config, task, url),
     HOMELAB_VOLUMES: mountsOf(config, task)
@@ -47,9 +47,10 @@ export function serverEnvironment(
 }
 
 /** The server for runs asks the other one for what its UI shows of artifacts. */
-function clientOfArtifacts(url: string): Record<string, string> {
+function clientOfArtifacts({ server }: HomelabConfig, url: string): Record<string, string> {
   return {
-    MLFLOW_TRACKING_URI: url,
+    // MLflow itself sets its variable to the database's URI.
+    HOMELAB_ARTIFACTS_SERVER: server.env.MLFLOW_TRACKING_URI ?? url,
     // By default it would try for minutes, and a page of the UI would wait as long.
     MLFLOW_HTTP_REQUEST_MAX_RETRIES: "2",
   };

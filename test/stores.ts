@@ -10,6 +10,7 @@ import { readLabState } from "../lab/state.ts";
 import { ensureVersitygw, LAB_S3_ACCOUNT } from "../lab/versitygw.ts";
 
 const settings = labSettings();
+const work = { settings, signal: new AbortController().signal, say: () => {} };
 
 /** What a deploy reads the stores' secrets from. */
 export const SECRETS = {
@@ -29,12 +30,13 @@ export interface Stores {
 
 /** The stores, healthy, with a database and a bucket of this name; their secrets are in the environment. */
 export async function startStores(name: string): Promise<Stores> {
-  const bridge = await bridgeAddress(readLabState(settings)?.dockerHost ?? "");
-  const addresses = ["127.0.0.1", bridge];
-  const work = { settings, signal: new AbortController().signal, say: () => {} };
-  await ensurePostgresql(addresses, work);
-  await ensureVersitygw(addresses, work);
+  const bridge = await thisMachine();
+  await ensurePostgresql(["127.0.0.1", bridge], work);
+  await startS3();
   mkdirSync(join(settings.s3.dataDir, name), { recursive: true });
+  // A lab that was kept has them from the last run.
+  await sql(`DROP DATABASE IF EXISTS ${name} WITH (FORCE)`);
+  await sql(`DROP ROLE IF EXISTS ${name}`);
   await sql(`CREATE ROLE ${name} LOGIN PASSWORD '${name}-password'`);
   await sql(`CREATE DATABASE ${name} OWNER ${name}`);
   const database = `${bridge}:${settings.ports.postgresql}`;
@@ -42,6 +44,15 @@ export async function startStores(name: string): Promise<Stores> {
   process.env[SECRETS.accessKeyId] = LAB_S3_ACCOUNT.access;
   process.env[SECRETS.secretAccessKey] = LAB_S3_ACCOUNT.secret;
   return { bridge, endpoint: `http://${bridge}:${settings.ports.s3}`, database };
+}
+
+/** The S3 server alone, as it was. */
+export async function startS3(): Promise<void> {
+  await ensureVersitygw(["127.0.0.1", await thisMachine()], work);
+}
+
+function thisMachine(): Promise<string> {
+  return bridgeAddress(readLabState(settings)?.dockerHost ?? "");
 }
 
 export async function stopStores(): Promise<void> {

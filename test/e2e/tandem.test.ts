@@ -45,7 +45,7 @@ function configure(artifactsServer: object | undefined, more: object = {}): void
       artifactsServer,
     },
     volumes: {},
-    job: {},
+    job: { healthyDeadline: 600 },
     ...more,
   };
   checkout.configure(JSON.stringify(config).slice(1, -1));

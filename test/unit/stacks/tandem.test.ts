@@ -17,12 +17,12 @@ describe("the job of a tandem", () => {
     expect(svc).toContain('HOMELAB_ARTIFACTS = "mlflow-artifacts:/"');
     expect(svc).toContain('HOMELAB_ARTIFACTS_ACCESS = "direct"');
     expect(svc).toContain('HOMELAB_BACKEND_STORE = "postgresql"');
-    expect(svc).toContain('MLFLOW_TRACKING_URI = "http://mlflow.lan"');
+    expect(svc).toContain('HOMELAB_ARTIFACTS_SERVER = "http://mlflow.lan"');
     expect(svc).not.toMatch(/MLFLOW_S3|AWS_/);
     expect(artifacts).toContain('HOMELAB_ARTIFACTS = "s3://mlflow/artifacts"');
     expect(artifacts).toContain('HOMELAB_ARTIFACTS_ACCESS = "proxied"');
     expect(artifacts).toContain('HOMELAB_BACKEND_STORE = "none"');
-    expect(artifacts).not.toMatch(/MLFLOW_TRACKING_URI|POOL/);
+    expect(artifacts).not.toMatch(/HOMELAB_ARTIFACTS_SERVER|POOL/);
   });
 
   it("gives each its own health check, size and image", () => {
@@ -94,7 +94,7 @@ describe("the job of a tandem", () => {
   it("lets the server for runs ask the other one at an address of the user's", () => {
     const env = { MLFLOW_TRACKING_URI: "http://10.0.0.2", MLFLOW_HTTP_REQUEST_MAX_RETRIES: "1" };
     const { svc } = groups(smallConfig({ ...tandem(), server: { env } }));
-    expect(svc).toContain('MLFLOW_TRACKING_URI = "http://10.0.0.2"');
+    expect(svc).toContain('HOMELAB_ARTIFACTS_SERVER = "http://10.0.0.2"');
     expect(svc).toContain('MLFLOW_HTTP_REQUEST_MAX_RETRIES = "1"');
   });
 });
