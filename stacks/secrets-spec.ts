@@ -13,8 +13,9 @@ export function secretsSpec(config: HomelabConfig): SecretsSpec {
 
 /** Those of one task: what it does not need it does not see. */
 export function secretsOf(config: HomelabConfig, task: ServerTask): SecretsSpec {
-  if (task === "artifacts") return { ...spec(config, ofArtifacts(config)), task: ARTIFACTS_TASK };
-  return config.storage.artifactsServer ? spec(config, ofRuns(config)) : secretsSpec(config);
+  const apart = config.storage.artifactsServer !== undefined;
+  if (task === "server") return apart ? spec(config, ofRuns(config)) : secretsSpec(config);
+  return { ...spec(config, apart ? ofArtifacts(config) : []), task: ARTIFACTS_TASK };
 }
 
 /** Those of each task that a config has. */

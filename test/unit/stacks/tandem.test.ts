@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import type { HomelabInput } from "../../../config/schema.ts";
-import { jobspec, resource, smallConfig, synth, tandem } from "../synth.ts";
+import { jobspec, resource, shared, smallConfig, synth, tandem } from "../synth.ts";
 
 /** The text of each group of the job, by its name. */
 function groups(config: HomelabInput): Record<string, string> {
@@ -51,6 +51,12 @@ describe("the job of a tandem", () => {
     const { svc = "", artifacts = "" } = groups(smallConfig(tandem()));
     expect(svc).toContain("nomad/jobs/mlflow/svc/mlflow_app");
     expect(artifacts).toContain("nomad/jobs/mlflow/artifacts/mlflow_artifacts");
+  });
+
+  it("has no variable for artifacts where one server has all secrets", () => {
+    const json = synth(smallConfig(shared()));
+    expect(resource(json, "terraform_data", "artifacts-secrets_variable").count).toBe(0);
+    expect(resource(json, "terraform_data", "task-secrets_variable").count).toBe(1);
   });
 
   it("gives each the volume it needs, and starts new servers for artifacts beside the old", () => {
