@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { request } from "undici";
 import { reason } from "../config/reason.ts";
-import { agentFor, login } from "./client.ts";
+import { agentFor, login as loginOfClient } from "./client.ts";
 
 /** How often a broken connection is tried again, and how long after. */
 const TRIES = 3;
@@ -25,19 +25,24 @@ export interface Asked {
   readonly base: string;
   /** The Host header that clients send. */
   readonly host: string;
+  /**
+   * The login that is sent.
+   * @default that of the variables of MLflow's own client, for a proxy that wants one
+   */
+  readonly login?: Readonly<Record<string, string>>;
   /** What the name in base leads to, where a DNS server was asked; else this machine's resolver is. */
   readonly address?: string;
 }
 
 /** Does something with a way to ask a server, over connections that are closed in the end. */
 export async function asking<Result>(
-  { base, host, address }: Asked,
+  { base, host, login = loginOfClient(), address }: Asked,
   work: (ask: Ask) => Promise<Result>,
 ): Promise<Result> {
   const dispatcher = agentFor(address);
   try {
     return await work(async (path, headers = {}, method = "GET", body) => {
-      const all = { host, ...login(), ...headers };
+      const all = { host, ...login, ...headers };
       const answer = await request(new URL(path, base), { method, headers: all, body, dispatcher });
       return { status: answer.statusCode, body: Buffer.from(await answer.body.arrayBuffer()) };
     });

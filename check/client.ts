@@ -17,7 +17,11 @@ export function agentFor(address?: string): Agent {
 /** For a proxy that wants a login: the variables of MLflow's own client. */
 export function login(env: NodeJS.ProcessEnv = process.env): Record<string, string> {
   const { MLFLOW_TRACKING_USERNAME: user, MLFLOW_TRACKING_PASSWORD: password } = env;
-  if (!user || !password) return {};
+  return user && password ? basic(user, password) : {};
+}
+
+/** The header of HTTP basic authentication. */
+export function basic(user: string, password: string): { authorization: string } {
   return { authorization: `Basic ${Buffer.from(`${user}:${password}`).toString("base64")}` };
 }
 

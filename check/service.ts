@@ -1,8 +1,11 @@
+import { randomUUID } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
 import { UserError } from "../config/errors.ts";
 import { reason } from "../config/reason.ts";
+import { readSecrets } from "../secrets/read.ts";
 import { type Ask, asking, askSteadily } from "./ask.ts";
 import { carryArtifact } from "./carry-artifact.ts";
+import { basic } from "./client.ts";
 import type { CheckSpec } from "./spec.ts";
 
 /** A name and an origin that no config allows: RFC 2606 keeps .example free. */
@@ -25,7 +28,8 @@ export async function checkService(
   base: string,
   address?: string,
 ): Promise<string[]> {
-  return asking({ base, host: new URL(spec.url).host, address }, async (ask) => {
+  const login = spec.login && adminLogin(spec.login);
+  return asking({ base, host: new URL(spec.url).host, login, address }, async (ask) => {
     await waitUntilHealthy(ask, spec, base);
     return askSteadily(ask, base, (steady) => findProblems(steady, spec, base));
   });
@@ -83,10 +87,22 @@ async function findProblems(ask: Ask, spec: CheckSpec, base: string): Promise<st
     "remove wildcards from server.corsOrigins",
   );
 
+  if (spec.login)
+    expect(
+      "a request with a wrong password",
+      "401",
+      await status(basic(spec.login.username, randomUUID())),
+      "MLflow's logins are not in force; deploy again",
+    );
   // Then they are between the clients and the bucket, which was looked at before, or another server.
   if (spec.artifacts === "direct" || spec.artifactsServer) return problems;
   problems.push(...(await carryArtifact(ask, base)));
   return problems;
+}
+
+/** @throws UserError when the password is not where the config says */
+function adminLogin({ username, password }: NonNullable<CheckSpec["login"]>) {
+  return basic(username, readSecrets({ password }).password ?? "");
 }
 
 async function waitUntilHealthy(ask: Ask, spec: CheckSpec, base: string): Promise<void> {

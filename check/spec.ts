@@ -1,5 +1,6 @@
 import type { DnsServer } from "../dns/spec.ts";
 import type { NomadTarget } from "../nomad/api.ts";
+import type { NamedSource } from "../secrets/spec.ts";
 
 /** What a deploy promises, and the check at its end asks for. */
 export interface CheckSpec {
@@ -16,6 +17,8 @@ export interface CheckSpec {
   readonly artifacts: "proxied" | "direct";
   /** The server for artifacts alone, where there is one. */
   readonly artifactsServer?: ArtifactsServer;
+  /** Whom MLflow lets in, and where the password is; none where it asks for no login. */
+  readonly login?: { readonly username: string; readonly password: NamedSource };
   /** Which of Traefik's providers was told to route the url; none where Traefik is not used. */
   readonly traefik?: "nomad" | "consulCatalog";
   /** The record that a DNS server was told to have; it is asked for, and the name leads there. */

@@ -38,6 +38,9 @@ export function conclusion({ config, version, changed, outputs, nomadBinary }: D
     "  python3 -m venv venv && . venv/bin/activate",
     `  pip install mlflow-skinny==${mlflow}`,
     `  export MLFLOW_TRACKING_URI=${url}`,
+    ...(config.server.auth.type === "basic"
+      ? ["  # and the login of a user: npx homelab user add NAME; npx homelab env --user NAME"]
+      : []),
     `  python3 -c 'import mlflow; mlflow.log_metric("accuracy", 0.9)'`,
     `and look at it: open ${url} in a browser.`,
     "",

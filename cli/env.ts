@@ -71,7 +71,9 @@ export function clientEnvironment(
       ...(needsPassword
         ? [`the client needs ${PASSWORD} too, and sends no login without it:`, givePassword(shell)]
         : []),
-      ...(config.traefik.basicAuth && !user && !settings.login
+      ...((config.traefik.basicAuth || config.server.auth.type === "basic") &&
+      !user &&
+      !settings.login
         ? ["this deployment asks for a login: add --user NAME"]
         : []),
       ...store.notices,

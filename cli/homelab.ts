@@ -1,6 +1,7 @@
 /** The `homelab` command: what `make` and `npx homelab` run. One file a subcommand. */
 import { Command, Option } from "commander";
 import { SHELLS } from "../client/shells.ts";
+import { PERMISSIONS } from "../config/auth.ts";
 import { exitOnUserError, UserError } from "../config/errors.ts";
 import { Interrupted } from "../lab/errors.ts";
 import { synth } from "./cdktf.ts";
@@ -72,6 +73,34 @@ client("status")
   .description("show job, client, image, memory, volumes and URLs")
   .action(async (options) => (await import("./status.ts")).status(options));
 addSweep(program);
+
+const user = program.command("user").description("the users of MLflow's own logins (server.auth)");
+const ofUser = (name: string, description: string) =>
+  user
+    .command(name)
+    .description(description)
+    .exitOverride(({ exitCode }) => process.exit(exitCode === 0 ? 0 : BAD_INPUT));
+const users = () => import("./user.ts");
+ofUser("list", "show whom there is")
+  .option("--json", "print JSON")
+  .action(async (options) => (await users()).listUsers(options));
+ofUser("add <name>", "make a user; the password is asked for, or read from stdin").action(
+  async (name) => (await users()).addUser(name),
+);
+ofUser("password <name>", "set another password, asked for or read from stdin").action(
+  async (name) => (await users()).setPassword(name),
+);
+ofUser("remove <name>", "remove a user; experiments and models stay").action(async (name) =>
+  (await users()).removeUser(name),
+);
+ofUser("grant <name> <permission>", `let a user do more: ${PERMISSIONS.join(", ")}`)
+  .option("--experiment <name>", "with this experiment")
+  .option("--model <name>", "with this registered model")
+  .action(async (name, permission, of) => (await users()).grant(name, permission, of));
+ofUser("revoke <name>", "take back what was granted")
+  .option("--experiment <name>", "for this experiment")
+  .option("--model <name>", "for this registered model")
+  .action(async (name, of) => (await users()).revoke(name, of));
 
 await exitOnUserError(async () => {
   try {

@@ -1,6 +1,7 @@
 import { join } from "node:path";
 import { execa } from "execa";
 import { UserError } from "../config/errors.ts";
+import { extrasOf } from "../config/extras.ts";
 import { loadConfig, ROOT } from "../config/load.ts";
 import { driversOf } from "../config/storage.ts";
 import { probeDocker } from "../preflight/docker.ts";
@@ -36,6 +37,7 @@ async function build(config: Config, tag: string): Promise<void> {
   const buildArgs = {
     BASE_IMAGE: baseImage,
     STORES: driversOf(config.storage).join(" "),
+    EXTRAS: extrasOf(config.server).join(" "),
     UID: String(uid),
     GID: String(gid),
   };

@@ -20,7 +20,7 @@ export interface Answer {
 }
 
 export interface Question {
-  readonly method?: "GET" | "POST" | "PUT" | "DELETE";
+  readonly method?: "GET" | "POST" | "PUT" | "PATCH" | "DELETE";
   /** Sent as JSON, a Buffer as it is. */
   readonly body?: object | Buffer;
   /** Leave the login away. */

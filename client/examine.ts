@@ -1,6 +1,7 @@
 import type { HomelabConfig } from "../config/schema.ts";
 import { checkAuthentication } from "./checks/authentication.ts";
 import { checkClock } from "./checks/clock.ts";
+import { checkExperiment, namedExperiment } from "./checks/experiment.ts";
 import { checkHealth } from "./checks/health.ts";
 import { checkHost } from "./checks/host.ts";
 import { checkName } from "./checks/name.ts";
@@ -19,6 +20,11 @@ interface Check {
   /** Those that have to hold for this one to mean something. */
   readonly after: readonly string[];
   readonly run: (subject: Subject) => Promise<Finding>;
+  /**
+   * Whether there is something to check.
+   * @default there is
+   */
+  readonly when?: () => boolean;
 }
 
 /** In the order in which a client meets what they check. */
@@ -30,6 +36,7 @@ const CHECKS: readonly Check[] = [
   { name: "health", after: ["TLS"], run: checkHealth },
   { name: "version", after: ["health"], run: checkVersion },
   { name: "authentication", after: ["Host", "health"], run: checkAuthentication },
+  { name: "experiment", after: ["authentication"], run: checkExperiment, when: isNamed },
   { name: "run", after: ["authentication"], run: async (subject) => (await trip(subject)).run },
   {
     name: "artifact",
@@ -57,7 +64,7 @@ export async function* examine(
   const { settings, remarks } = diagnosis;
   const { url } = settings;
   if (!url || remarks.some(({ kind }) => kind === "fatal")) {
-    for (const { name } of CHECKS) yield { check: name, ...meaningless("variables") };
+    for (const { name } of checks()) yield { check: name, ...meaningless("variables") };
     return;
   }
   const connection = new Connection(url, settings);
@@ -72,12 +79,20 @@ export async function* examine(
 async function* examineSubject(subject: Subject): AsyncGenerator<Result> {
   /** By check, what has to be mended before it has a meaning: itself, or one before it. */
   const causes = new Map<string, string>();
-  for (const { name, after, run } of CHECKS) {
+  for (const { name, after, run } of checks()) {
     const cause = after.map((each) => causes.get(each)).find((each) => each);
     const finding = cause ? meaningless(cause) : await run(subject);
     if (cause || finding.status === "wrong") causes.set(name, cause ?? name);
     yield { check: name, ...finding };
   }
+}
+
+function checks(): readonly Check[] {
+  return CHECKS.filter(({ when }) => !when || when());
+}
+
+function isNamed(): boolean {
+  return namedExperiment() !== undefined;
 }
 
 function meaningless(cause: string): Finding {

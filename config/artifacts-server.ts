@@ -62,13 +62,14 @@ interface Placed {
   readonly url?: string;
   readonly traefik: { readonly enable: boolean };
   readonly job: { readonly port?: number };
+  readonly server: { readonly auth: { readonly type: string } };
 }
 
 type Context = { addIssue(issue: z.core.$ZodRawIssue<z.core.$ZodIssueCustom>): void };
 
 /** Clients can find both servers, and the one for artifacts has artifacts to serve. */
 export function checkArtifactsServer(
-  { storage, hostname, url, traefik, job }: Placed,
+  { storage, hostname, url, traefik, job, server: { auth } }: Placed,
   context: Context,
 ): void {
   const { artifacts, artifactsServer: server } = storage;
@@ -81,6 +82,12 @@ export function checkArtifactsServer(
       at,
       server.route,
       'none, as storage.artifacts.access is "direct": clients send no server their artifacts',
+    );
+  if (auth.type !== "none")
+    refuse(
+      at,
+      server.route,
+      `none, as server.auth is ${auth.type}: a server for artifacts alone knows neither users nor experiments, and would let everybody at all artifacts`,
     );
   if (!traefik.enable)
     refuse(

@@ -12,12 +12,17 @@ export const WORKER_MIB = 64;
 /** MiB that a store with a driver of its own adds: PostgreSQL, S3. */
 export const DRIVER_MIB = 64;
 
+/** MiB that MLflow's own logins add, and again for each worker: one look at a password takes as much. */
+export const AUTH_MIB = 32;
+
 /**
  * Memory the server needs, in MiB.
  *
  * @param workers worker processes, 1 or more
  * @param drivers stores that need a driver
+ * @param auth whether MLflow has logins of its own
  */
-export function neededMemory(workers: number, drivers = 0): number {
-  return BASE_MIB + workers * WORKER_MIB + drivers * DRIVER_MIB;
+export function neededMemory(workers: number, drivers = 0, auth = false): number {
+  const logins = auth ? AUTH_MIB * (1 + workers) : 0;
+  return BASE_MIB + workers * WORKER_MIB + drivers * DRIVER_MIB + logins;
 }

@@ -5,9 +5,11 @@
 import { isIP } from "node:net";
 import { z } from "zod";
 import { checkArtifactsServer } from "./artifacts-server.ts";
+import { auth } from "./auth.ts";
 import { clients } from "./client.ts";
 import { constraint } from "./constraint.ts";
 import { dns } from "./dns.ts";
+import { extrasOf } from "./extras.ts";
 import {
   absolutePath,
   hostname,
@@ -33,7 +35,7 @@ import { checkPlaces, volumes } from "./volume.ts";
 
 /** What the deploy sets, and what its checks rest on: the volumes' sentinels, the memory model. */
 const RESERVED =
-  /^(HOMELAB_.*|MLFLOW_SERVER_(ALLOWED_HOSTS|CORS_ALLOWED_ORIGINS)|MLFLOW_(BACKEND|REGISTRY)_STORE_URI|MLFLOW_(ARTIFACTS_DESTINATION|DEFAULT_ARTIFACT_ROOT|ARTIFACTS_ONLY)|PATH|LD_.*)$/;
+  /^(HOMELAB_.*|MLFLOW_SERVER_(ALLOWED_HOSTS|CORS_ALLOWED_ORIGINS)|MLFLOW_(BACKEND|REGISTRY)_STORE_URI|MLFLOW_(ARTIFACTS_DESTINATION|DEFAULT_ARTIFACT_ROOT|ARTIFACTS_ONLY)|MLFLOW_AUTH_.*|MLFLOW_FLASK_SERVER_SECRET_KEY|PATH|LD_.*)$/;
 
 /** By the names of environment variables. */
 const byVariable = <T extends z.ZodType>(value: T) =>
@@ -171,6 +173,7 @@ export const homelabSchema = z
           .array(httpUrl())
           .default([])
           .describe("More browser origins to accept, beside url."),
+        auth,
         env: byVariable(z.string().regex(/^[^\0]*$/, { error: "a text without NUL" })).describe(
           "More environment variables of the server. Not for secrets.",
         ),
@@ -292,8 +295,9 @@ export const homelabSchema = z
   .superRefine(
     ({ server, resources, storage }, context) => {
       const drivers = driversOfServer(storage);
-      const needed = neededMemory(server.workers, drivers.length);
-      const what = [`server.workers = ${server.workers}`, drivers.join(" and ")];
+      const parts = [...drivers, ...extrasOf(server)];
+      const needed = neededMemory(server.workers, drivers.length, server.auth.type === "basic");
+      const what = [`server.workers = ${server.workers}`, parts.join(" and ")];
       if (needed > resources.memory)
         context.addIssue({
           code: "custom",
@@ -313,9 +317,25 @@ export const homelabSchema = z
         message: "a variable that is not in server.secrets as well",
       });
   }, toldWith("server"))
+  .superRefine(
+    ({ server, traefik }, context) => {
+      if (server.auth.type === "basic" && traefik.enable && traefik.basicAuth)
+        context.addIssue({
+          code: "custom",
+          path: ["traefik", "basicAuth"],
+          input: traefik.basicAuth,
+          message:
+            "none, as server.auth is basic: both read the one Authorization header that a client sends",
+        });
+    },
+    toldWith("server", "traefik"),
+  )
   .superRefine(checkStorage, toldWith("storage", "volumes", "clients", "server", "job"))
   .superRefine(checkPlaces, toldWith("volumes", "clients", "storage"))
-  .superRefine(checkArtifactsServer, toldWith("storage", "hostname", "url", "traefik", "job"))
+  .superRefine(
+    checkArtifactsServer,
+    toldWith("storage", "hostname", "url", "traefik", "job", "server"),
+  )
   .superRefine(
     ({ hostname, url, traefik, dns }, context) => {
       const refuse = (path: string[], input: unknown, message: string) =>

@@ -1,6 +1,7 @@
 /** Where runs and artifacts are kept: what can't work is refused here, with the reason. */
 import { z } from "zod";
 import { artifactsServer } from "./artifacts-server.ts";
+import type { Auth } from "./auth.ts";
 import { connections } from "./connections.ts";
 import { databaseCa } from "./database-ca.ts";
 import { absolutePath, httpUrl } from "./fields.ts";
@@ -10,9 +11,12 @@ import { RUNS_STAY, replaces } from "./replaces.ts";
 import { secret } from "./secret.ts";
 
 /**
- * Connection pools of a worker: MLflow makes one for tracking and one for the model registry.
+ * Connection pools of a worker: MLflow makes one for tracking and one for the model registry, and
+ * one more for its users.
  */
-export const POOLS_OF_WORKER = 2;
+export function poolsOfWorker({ auth }: { readonly auth: Auth }): number {
+  return auth.type === "basic" ? 3 : 2;
+}
 
 /** MLflow can't be told to have no overflow: a pool is one connection and one more at least. */
 const SMALLEST_POOL = 2;
@@ -124,7 +128,12 @@ interface Stored {
     readonly artifacts?: { readonly source: object };
   };
   readonly clients: readonly unknown[];
-  readonly server: { readonly workers: number; readonly env: object; readonly secrets: object };
+  readonly server: {
+    readonly workers: number;
+    readonly env: object;
+    readonly secrets: object;
+    readonly auth: Auth;
+  };
   readonly job: { readonly name: string; readonly count: number; readonly port?: number };
 }
 
@@ -161,7 +170,7 @@ export function checkStorage(
   if (backendStore.type === "managed-postgresql")
     checkManagedPostgresql(backendStore, { volumes, job }, refuse);
   if (backendStore.type !== "sqlite") {
-    const all = pools(server.workers, job.count);
+    const all = pools(server.workers, job.count, poolsOfWorker(server));
     if (backendStore.connections < all * SMALLEST_POOL)
       refuse(
         ["storage", "backendStore", "connections"],
@@ -209,13 +218,18 @@ function variablesOf({ backendStore, artifacts }: Storage): string[] {
 }
 
 /** Connection pools of all servers while an update runs, when there are twice as many. */
-function pools(workers: number, count: number): number {
-  return workers * 2 * count * POOLS_OF_WORKER;
+function pools(workers: number, count: number, ofWorker: number): number {
+  return workers * 2 * count * ofWorker;
 }
 
 /** Connections that stay open in each pool; one more is opened and closed as needed. */
-export function poolSize(connections: number, workers: number, count: number): number {
-  return Math.floor(connections / pools(workers, count)) - 1;
+export function poolSize(
+  connections: number,
+  workers: number,
+  count: number,
+  ofWorker: number,
+): number {
+  return Math.floor(connections / pools(workers, count, ofWorker)) - 1;
 }
 
 /** What a database that is no file speaks. */

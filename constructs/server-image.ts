@@ -22,6 +22,8 @@ export interface ServerImageProps {
   readonly baseImage: string;
   /** Stores whose drivers it has: the Dockerfile's STORES. */
   readonly stores: readonly string[];
+  /** Parts of MLflow whose packages it has: the Dockerfile's EXTRAS. */
+  readonly extras: readonly string[];
   /** Numeric user id of the server. */
   readonly uid: number;
   /** Numeric group id of the server. */
@@ -60,6 +62,7 @@ export class ServerImage extends Construct {
     const buildArgs = {
       BASE_IMAGE: escapeTerraform(props.baseImage),
       STORES: props.stores.join(" "),
+      EXTRAS: props.extras.join(" "),
       UID: String(props.uid),
       GID: String(props.gid),
     };

@@ -13,11 +13,13 @@
 # HOMELAB_ARTIFACTS_ACCESS  proxied: they pass through the server; direct: clients reach them alone, or
 #                  through another server.
 # HOMELAB_ARTIFACTS_SERVER  URL of the server for artifacts, where they are at another one.
+# HOMELAB_AUTH  none, or basic: MLflow's own logins (basic_auth.py)
 # HOMELAB_SECRETS  file with the server's secrets: a JSON object of environment variables; none by
 #                  default.
 set -eu
 
 database=/mnt/backend_store/mlflow.db
+users=/mnt/backend_store/basic_auth.db
 
 refuse() {
   echo "entrypoint: $1" >&2
@@ -52,6 +54,13 @@ case $HOMELAB_BACKEND_STORE in
   none) set -- --artifacts-only "$@" ;;
   *) /opt/mlflow/bin/python /opt/server/stores.py ;;
 esac
+
+if [ "$HOMELAB_AUTH" = basic ]; then
+  if [ "$HOMELAB_BACKEND_STORE" = sqlite ]; then
+    /opt/mlflow/bin/python /opt/server/database.py "$users"
+  fi
+  set -- --app-name basic-auth "$@"
+fi
 
 if [ "$HOMELAB_ARTIFACTS_ACCESS" = direct ]; then
   set -- --no-serve-artifacts --default-artifact-root "$HOMELAB_ARTIFACTS" "$@"

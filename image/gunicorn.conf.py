@@ -42,9 +42,12 @@ def when_ready(server):
     from mlflow.store.model_registry import sqlalchemy_store  # noqa: F401
 
     import artifacts_server
+    import basic_auth
     import shorter_way
 
     artifacts_server.install()
+    if basic_auth.is_on():
+        basic_auth.before_fork()
     if os.environ["HOMELAB_BACKEND_STORE"] == "sqlite":
         import sqlalchemy.dialects.sqlite
 

@@ -21,6 +21,7 @@ def done(command, *, extra_env, **_):
     import sqlalchemy.dialects.sqlite
     import worker
 
+    import basic_auth
     import postgresql
     import shorter_way
     import sqlite_turns
@@ -38,6 +39,9 @@ def done(command, *, extra_env, **_):
         import s3
 
         boto3.client("s3", region_name="us-east-1")
+
+    if importlib.util.find_spec("flask_wtf"):
+        import mlflow.server.auth
 
     sys.exit(0)
 

@@ -19,6 +19,7 @@ import uvicorn
 from mlflow.cli import cli
 from mlflow.server.constants import HUEY_STORAGE_PATH_ENV_VAR
 
+import basic_auth
 import secret_env
 
 CONFIG = Path(__file__).with_name("gunicorn.conf.py")
@@ -57,6 +58,8 @@ def gunicorn_command(command: list[str]) -> list[str]:
 def serve(command: list[str], *, extra_env: dict[str, str], **how):
     """Stand in for MLflow's `_exec_cmd`, which starts the server process."""
     command = gunicorn_command(command)
+    if basic_auth.is_on():
+        basic_auth.keep_admin()
     if HUEY_STORAGE_PATH_ENV_VAR in extra_env:
         # Job execution is on: MLflow's process stays, it runs the jobs beside the server.
         gc.enable()
@@ -66,5 +69,9 @@ def serve(command: list[str], *, extra_env: dict[str, str], **how):
 
 if __name__ == "__main__":
     secret_env.load()
+    if basic_auth.is_on():
+        basic_auth.write_config()
+        if problems := basic_auth.problems():
+            sys.exit(f"entrypoint: {problems[0]}")
     mlflow.server._exec_cmd = serve
     cli(["server", *sys.argv[1:]])

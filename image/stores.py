@@ -7,6 +7,7 @@ server is touched (HOMELAB_PROBE).
 import os
 import sys
 
+import basic_auth
 import secret_env
 
 secret_env.load()
@@ -20,6 +21,9 @@ if os.environ["HOMELAB_BACKEND_STORE"] == "mysql":
     import mysql
 
     found += mysql.problems(probe)
+# A start looks at the users a little later, wherever they are.
+if probe and basic_auth.is_on() and os.environ["HOMELAB_BACKEND_STORE"] != "sqlite" and not found:
+    found += basic_auth.problems()
 # Without S3 a server still serves runs, so none is kept from starting.
 if probe and os.environ.get("HOMELAB_ARTIFACTS", "").startswith("s3://"):
     import s3

@@ -1,6 +1,7 @@
 import { UserError } from "../config/errors.ts";
 import type { HomelabConfig } from "../config/schema.ts";
 import { probeAnsible } from "./ansible.ts";
+import { probeAuth } from "./auth.ts";
 import { cdktfCommand } from "./cdktf-command.ts";
 import { probeDns } from "./dns.ts";
 import { probeCaBundle, probeDocker } from "./docker.ts";
@@ -21,7 +22,8 @@ export async function preflight(config: HomelabConfig): Promise<void> {
   if (!command || !["deploy", "apply", "destroy", "diff", "plan"].includes(command)) return;
   const deploys = command === "deploy" || command === "apply";
   const probes = [probeNomad(config, deploys), probeDocker(config), probeRegistry(config)];
-  if (command !== "destroy") probes.push(probeSecrets(config), probeStorage(config));
+  if (command !== "destroy")
+    probes.push(probeSecrets(config), probeStorage(config), probeAuth(config));
   if (deploys) probes.push(probeAnsible(config), probeCaBundle(config), probeDns(config));
   const problems = (await Promise.all(probes)).flat();
   if (problems.length > 0) throw new UserError(problems);

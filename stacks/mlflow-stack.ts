@@ -5,6 +5,7 @@ import { App, LocalBackend, TerraformOutput, type TerraformResource, TerraformSt
 import type { Construct } from "constructs";
 import { artifactRoot, artifactsServerUrl } from "../config/artifacts-server.ts";
 import { clientUrl } from "../config/client-url.ts";
+import { extrasOf } from "../config/extras.ts";
 import type { ManagedPostgresql as ManagedPostgresqlConfig } from "../config/managed-postgresql.ts";
 import type { HomelabConfig } from "../config/schema.ts";
 import { artifactsAccess, artifactsPlace, driversOf } from "../config/storage.ts";
@@ -28,6 +29,7 @@ import { writeKinds } from "../nomad/storage-meta.ts";
 import { nomadTarget } from "../nomad/target.ts";
 import { dnsRecordEntry } from "./dns-record-entry.ts";
 import { jobGroups } from "./job-groups.ts";
+import { loginOfCheck } from "./login-of-check.ts";
 import { mlflowVersion } from "./mlflow-version.ts";
 import { allVolumes } from "./mounts.ts";
 import {
@@ -90,6 +92,7 @@ export class MlflowStack extends TerraformStack {
       context: join(root, "image"),
       baseImage: config.image.baseImage,
       stores: driversOf(config.storage),
+      extras: extrasOf(config.server),
       uid: config.image.uid,
       gid: config.image.gid,
       caBundle: config.image.caBundle,
@@ -228,6 +231,7 @@ export class MlflowStack extends TerraformStack {
               },
             }
           : {}),
+        login: loginOfCheck(config),
         traefik: traefikProvider(config),
         dns: record.spec && {
           server: record.spec.server,

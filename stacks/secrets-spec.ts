@@ -69,6 +69,15 @@ function ofRuns({ server, storage: { backendStore } }: HomelabConfig): Sources {
     ]);
   if (backendStore.type === "managed-postgresql")
     sources.push([DATABASE_PASSWORD, passwordOf(backendStore)]);
+  const { auth } = server;
+  if (auth.type === "basic")
+    sources.push(
+      [
+        "MLFLOW_AUTH_ADMIN_PASSWORD",
+        { key: "server.auth.admin.password", source: auth.admin.password },
+      ],
+      ["MLFLOW_FLASK_SERVER_SECRET_KEY", { key: "server.auth.secretKey", source: auth.secretKey }],
+    );
   return sources;
 }
 

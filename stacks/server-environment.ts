@@ -1,5 +1,6 @@
 import { artifactsServerUrl } from "../config/artifacts-server.ts";
 import type { HomelabConfig } from "../config/schema.ts";
+import { authEnvironment } from "./auth-environment.ts";
 import { mountsOf, type ServerTask } from "./mounts.ts";
 import { secretsOf } from "./secrets-spec.ts";
 import { SECRETS_FILE, storageEnvironmentOf } from "./storage-environment.ts";
@@ -34,6 +35,7 @@ export function serverEnvironment(
     ...(artifactsServer && task === "server" ? clientOfArtifacts(config, url) : {}),
     ...config.server.env,
     ...storageEnvironmentOf(config, task, url),
+    ...authEnvironment(config),
     HOMELAB_VOLUMES: mountsOf(config, task)
       .map(({ volume, destination }) => `${destination}=${volume.name}`)
       .join(" "),

@@ -1,6 +1,7 @@
 import { artifactRoot } from "../config/artifacts-server.ts";
 import type { HomelabConfig } from "../config/schema.ts";
-import { databaseKind, poolSize, type S3Artifacts } from "../config/storage.ts";
+import { databaseKind, poolSize, poolsOfWorker, type S3Artifacts } from "../config/storage.ts";
+import { authEnvironment } from "./auth-environment.ts";
 import type { ServerTask } from "./mounts.ts";
 
 /** Where Nomad's template puts the task's secrets, as a container sees it. */
@@ -43,7 +44,8 @@ export function storageEnvironmentOf(
 function backendStoreEnvironment({ storage, server, job }: HomelabConfig): Record<string, string> {
   const { backendStore } = storage;
   if (backendStore.type === "sqlite") return {};
-  const size = poolSize(backendStore.connections, server.workers, job.count);
+  const ofWorker = poolsOfWorker(server);
+  const size = poolSize(backendStore.connections, server.workers, job.count, ofWorker);
   return {
     HOMELAB_BACKEND_STORE: databaseKind(backendStore),
     MLFLOW_SQLALCHEMYSTORE_POOL_SIZE: String(size),
@@ -84,6 +86,7 @@ export function probeEnvironment(config: HomelabConfig): Record<string, string> 
   return {
     ...config.server.env,
     ...storageEnvironment(config),
+    ...authEnvironment(config),
     HOMELAB_SECRETS: SECRETS_FILE,
     ...(backendStore.type === "sqlite"
       ? {}

@@ -1,9 +1,17 @@
 import { reason } from "../../config/reason.ts";
+import type { HomelabConfig } from "../../config/schema.ts";
 import { type Finding, ok, skipped, wrong } from "../finding.ts";
 import type { Subject } from "../subject.ts";
 import { SEARCH } from "./host.ts";
 
 const LOGIN = "set MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD: npx homelab env --user";
+
+function whereUsersAre({ traefik, server }: HomelabConfig): string {
+  if (traefik.basicAuth) return "; Traefik reads the users from traefik.basicAuth.usersFile";
+  if (server.auth.type === "basic")
+    return "; an admin sets another password: npx homelab user password NAME";
+  return "";
+}
 
 /** Is a login wanted, and is the client's taken? */
 export async function checkAuthentication(subject: Subject): Promise<Finding> {
@@ -15,10 +23,7 @@ export async function checkAuthentication(subject: Subject): Promise<Finding> {
     const found = await status(false);
     if (found === 401)
       return login
-        ? wrong(
-            `${login.who} is refused (401)`,
-            `correct ${login.from}${config.traefik.basicAuth ? "; Traefik reads the users from traefik.basicAuth.usersFile" : ""}`,
-          )
+        ? wrong(`${login.who} is refused (401)`, `correct ${login.from}${whereUsersAre(config)}`)
         : wrong("a login is wanted (401), and the client has none", LOGIN);
     if (found === 403)
       return wrong(

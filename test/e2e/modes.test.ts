@@ -1,5 +1,5 @@
 /** Stores that are elsewhere: a real PostgreSQL and a real S3 server beside the lab. */
-import { existsSync, mkdirSync, readdirSync, readFileSync } from "node:fs";
+import { mkdirSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { execa } from "execa";
@@ -12,8 +12,9 @@ import { labSettings, pidFile } from "../../lab/settings.ts";
 import { readLabState } from "../../lab/state.ts";
 import { ensureVersitygw, LAB_S3_ACCOUNT } from "../../lab/versitygw.ts";
 import { NomadApi } from "../../nomad/api.ts";
-import type { NomadAllocation, NomadJob } from "../../nomad/types.ts";
+import type { NomadAllocation } from "../../nomad/types.ts";
 import { Checkout } from "../checkout.ts";
+import { expectNone, placesOfSecrets } from "../secret-places.ts";
 import { testToolsDirectory } from "../tools.ts";
 
 const settings = labSettings();
@@ -184,50 +185,15 @@ describe("a deploy to PostgreSQL and S3", () => {
   });
 
   it("leaves no secret where others read: state, configuration, jobspec, docker inspect, processes, logs", async () => {
-    const [allocation] = await allocations();
-    const job = await nomad.get<NomadJob>("/job/mlflow");
-    const versions = await nomad.get("/job/mlflow/versions");
-    const docker = { env: { DOCKER_HOST: dockerHost } };
-    const containers = (await execa("docker", ["ps", "--all", "--quiet"], docker)).stdout.split(
-      "\n",
-    );
-    const places: Record<string, string> = {
-      "the job": JSON.stringify([job, versions, await nomad.get(`/allocation/${allocation?.ID}`)]),
-      "docker inspect": (await execa("docker", ["inspect", ...containers], docker)).stdout,
-      "the image": (
-        await execa(
-          "docker",
-          ["history", "--no-trunc", `${job?.TaskGroups[0]?.Tasks[0]?.Config.image}`],
-          docker,
-        )
-      ).stdout,
-      processes: (await execa("ps", ["-eww", "-o", "args"])).stdout,
-      "what the server says": await serverLog(allocation?.ID ?? ""),
-      "Terraform's state": readFileSync(settings.terraform.stateFile, "utf8"),
-      ...files(join(checkout.directory, "cdktf.out")),
-      ...files(join(checkout.directory, "ansible", "generated")),
-      ...files(settings.logDir),
-      ...files(settings.nomad.registrationDir),
-    };
-    expect(Object.keys(places).length).toBeGreaterThan(10);
-    expect(places["the job"]).toContain("nomadVar");
-    expect(places["docker inspect"]).toContain("HOMELAB_SECRETS");
-    const secrets = [
+    const places = await placesOfSecrets({ settings, nomad, dockerHost, checkout });
+    expectNone(places, [
       PASSWORD,
       encodeURIComponent(PASSWORD),
       "p%40ss",
       LAB_S3_ACCOUNT.secret,
       API_KEY,
       "api-key-",
-    ];
-    for (const [place, text] of Object.entries(places))
-      for (const secret of secrets)
-        for (const form of [
-          secret,
-          JSON.stringify(secret).slice(1, -1),
-          Buffer.from(secret).toString("base64"),
-        ])
-          expect(text.includes(form), `${place} holds ${form}`).toBe(false);
+    ]);
   });
 
   it("gives the server its secrets as they are", async () => {
@@ -412,18 +378,3 @@ describe("the server on PostgreSQL and S3", () => {
     await expectRunIsThere();
   });
 });
-
-async function serverLog(allocation: string): Promise<string> {
-  const read = (type: string) =>
-    nomad.getText(`/client/fs/logs/${allocation}`, { task: "mlflow_app", type, plain: "true" });
-  return `${await read("stdout")}${await read("stderr")}`;
-}
-
-/** The contents of all files below a folder, by their paths. */
-function files(folder: string): Record<string, string> {
-  if (!existsSync(folder)) return {};
-  const found = readdirSync(folder, { recursive: true, withFileTypes: true })
-    .filter((each) => each.isFile())
-    .map((each) => join(each.parentPath, each.name));
-  return Object.fromEntries(found.map((path) => [path, readFileSync(path, "utf8")]));
-}

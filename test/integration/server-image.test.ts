@@ -162,6 +162,7 @@ const OPTIONS: Record<
   "set by the deploy" | "by server.env" | "not wanted here" | "not yet"
 > = {
   "--allowed-hosts": "set by the deploy",
+  "--app-name": "set by the deploy",
   "--artifacts-destination": "set by the deploy",
   "--artifacts-only": "set by the deploy",
   "--backend-store-uri": "set by the deploy",
@@ -181,7 +182,6 @@ const OPTIONS: Record<
   "--gunicorn-opts": "not wanted here",
   "--uvicorn-opts": "not wanted here",
   "--waitress-opts": "not wanted here",
-  "--app-name": "not yet",
   "--enable-workspaces": "not yet",
   "--expose-prometheus": "not yet",
   "--registry-store-uri": "not yet",
@@ -243,6 +243,13 @@ describe.skipIf(!image)("the image", () => {
     };
     expect(await run()).toBe("True");
     expect(await run("--env=MLFLOW_DISABLE_TELEMETRY=false")).toBe("False");
+  });
+
+  test("holds nothing of stores and parts of MLflow that the config does not use", async () => {
+    const parts = ["psycopg2", "boto3", "flask_wtf", "prometheus_client"];
+    const asked = `import importlib.util as u; print([p for p in ${JSON.stringify(parts)} if u.find_spec(p)])`;
+    const args = ["run", "--rm", "--network=none", "--entrypoint=python", `${image}`, "-c", asked];
+    expect((await execa("docker", args)).stdout).toBe("[]");
   });
 
   test("holds neither pip nor a certificate of the builder", async () => {

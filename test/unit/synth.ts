@@ -61,6 +61,14 @@ export function tandem(more: object = { route: "path" }) {
   return { storage: { ...storage, artifactsServer: more as { route: "path" } }, volumes };
 }
 
+/** What gives smallConfig MLflow's own logins, with something changed. */
+export function basicAuth(more: object = {}): Pick<HomelabInput, "server"> {
+  const admin = { password: { env: "ADMIN_PASSWORD" } };
+  return {
+    server: { auth: { type: "basic", admin, secretKey: { env: "SECRET_KEY" }, ...more } },
+  };
+}
+
 /** Both volumes on NFS, with something changed for the artifacts. */
 export function nfsVolumes(changes: Record<string, string> = {}) {
   const nfs = { server: "nas.lan", export: "/tank/artifacts", ...changes };

@@ -1,6 +1,6 @@
 import { createServer, type IncomingMessage } from "node:http";
 import type { AddressInfo } from "node:net";
-import { afterEach, describe, expect, it } from "vitest";
+import { afterEach, describe, expect, it, vi } from "vitest";
 import { checkService } from "../../../check/service.ts";
 import type { CheckSpec } from "../../../check/spec.ts";
 
@@ -11,12 +11,15 @@ interface Behaviour {
   origins?: string[];
   damage?: boolean;
   readOnly?: boolean;
+  /** Who is let in, as USER:PASSWORD; all by default. */
+  login?: string;
   /** How often an upload is hung up on. */
   hangsUp?: number;
 }
 
 const closing: (() => void)[] = [];
 afterEach(() => {
+  vi.unstubAllEnvs();
   for (const close of closing.splice(0)) close();
 });
 
@@ -25,6 +28,8 @@ async function serve(behaviour: Behaviour): Promise<string> {
   const answer = async (request: IncomingMessage): Promise<[number, string | Buffer]> => {
     const { url = "", method, headers } = request;
     if (url === "/health") return [200, "OK"];
+    const login = Buffer.from(headers.authorization?.split(" ")[1] ?? "", "base64").toString();
+    if (behaviour.login && login !== behaviour.login) return [401, "login"];
     if (url === "/version") return [200, behaviour.version ?? "3.17.2"];
     if (behaviour.hosts && !behaviour.hosts.includes(headers.host ?? "")) return [403, "host"];
     const origin = headers.origin;
@@ -83,6 +88,17 @@ describe("the check of the service", () => {
     ]);
     const both = { ...strict, origins: ["http://mlflow.lan", "http://ml.lan"] };
     expect(await checkService(named, await serve(both))).toEqual([]);
+  });
+
+  it("logs in as the admin where MLflow asks for it, and tells when it does not ask", async () => {
+    vi.stubEnv("ADMIN", "é:secret");
+    const password = { key: "server.auth.admin.password", source: { env: "ADMIN" } };
+    const locked = { ...spec, login: { username: "admin", password } };
+    const login = "admin:é:secret";
+    expect(await checkService(locked, await serve({ ...strict, login }))).toEqual([]);
+    expect(await checkService(locked, await serve(strict))).toEqual([
+      expect.stringMatching(/a request with a wrong password at .*: expected 401, found 200; /),
+    ]);
   });
 
   it.each<[string, Behaviour, RegExp]>([

@@ -3,7 +3,7 @@ import { clientEnvironment } from "../../../cli/env.ts";
 import { detectShell, exportsFor } from "../../../client/shells.ts";
 import { checkConfig } from "../../../config/check.ts";
 import type { HomelabInput } from "../../../config/schema.ts";
-import { smallConfig } from "../synth.ts";
+import { basicAuth, smallConfig } from "../synth.ts";
 
 const NOBODY = { HOME: "/nonexistent" };
 const PASSWORD = { MLFLOW_TRACKING_PASSWORD: "secret" };
@@ -25,6 +25,13 @@ describe("the environment of a client", () => {
     });
     const { variables } = environment({}, {}, { url: "https://mlflow.lan:8443" });
     expect(variables).toEqual({ MLFLOW_TRACKING_URI: "https://mlflow.lan:8443" });
+  });
+
+  it("says that a login is asked for, by Traefik or by MLflow", () => {
+    const asks = ["this deployment asks for a login: add --user NAME"];
+    expect(environment({}, {}, basicAuth()).notices).toEqual(asks);
+    const traefik = { basicAuth: { usersFile: "/etc/users" } };
+    expect(environment({}, {}, { traefik }).notices).toEqual(asks);
   });
 
   it("does not depend on where the client was before", () => {

@@ -127,17 +127,19 @@ describe("the stores of a config", () => {
 
 describe("the pools of a PostgreSQL", () => {
   it.each([
-    [40, 2, 1],
-    [16, 2, 1],
-    [97, 4, 2],
-    [8, 1, 1],
-    [10_000, 16, 32],
+    [40, 2, 1, 2],
+    [16, 2, 1, 2],
+    [40, 2, 1, 3],
+    [97, 4, 2, 2],
+    [8, 1, 1, 2],
+    [10_000, 16, 32, 3],
   ])(
-    "%d connections for %d workers of %d servers are never more than that, an update included",
-    (connections, workers, count) => {
-      const pools = workers * 2 * count * 2;
-      const most = (poolSize(connections, workers, count) + 1) * pools;
-      expect(poolSize(connections, workers, count)).toBeGreaterThanOrEqual(1);
+    "%d connections for %d workers of %d servers with %d each are never more than that, an update included",
+    (connections, workers, count, ofWorker) => {
+      const pools = workers * 2 * count * ofWorker;
+      const size = poolSize(connections, workers, count, ofWorker);
+      const most = (size + 1) * pools;
+      expect(size).toBeGreaterThanOrEqual(1);
       expect(most).toBeLessThanOrEqual(connections);
     },
   );

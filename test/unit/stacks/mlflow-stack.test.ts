@@ -2,7 +2,16 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
-import { HOSTILE, jobspec, postgresql, resource, shared, smallConfig, synth } from "../synth.ts";
+import {
+  basicAuth,
+  HOSTILE,
+  jobspec,
+  postgresql,
+  resource,
+  shared,
+  smallConfig,
+  synth,
+} from "../synth.ts";
 
 describe("the stack", () => {
   it("builds, pushes, prepares, registers and checks in this order", () => {
@@ -178,6 +187,30 @@ describe("the stack", () => {
       'storage.artifacts.caBundle: found "/nowhere.pem"; expected a PEM file that can be read',
     );
     expect(bad("/etc/hostname")).toThrow("expected a PEM file with a certificate");
+  });
+
+  it("hands MLflow's own logins to image, task and check, the passwords as secrets alone", () => {
+    const json = synth(smallConfig(basicAuth({ defaultPermission: "EDIT" })));
+    const image = resource(json, "docker_image", "server-image");
+    expect(image.build.build_args.EXTRAS).toBe("auth");
+    const spec = jobspec(json);
+    expect(spec).toContain('HOMELAB_AUTH = "basic"');
+    expect(spec).toContain('HOMELAB_AUTH_DEFAULT_PERMISSION = "EDIT"');
+    expect(spec).toContain('MLFLOW_AUTH_ADMIN_USERNAME = "admin"');
+    expect(spec).toContain('HOMELAB_SECRETS = "/secrets/server.json"');
+    expect(spec).not.toMatch(/PASSWORD|SECRET_KEY/);
+    const check = resource(json, "terraform_data", "deployment-check");
+    const { HOMELAB_CHECK } = check.provisioner[0]["local-exec"].environment;
+    expect(JSON.parse(HOMELAB_CHECK).login).toEqual({
+      username: "admin",
+      password: { key: "server.auth.admin.password", source: { env: "ADMIN_PASSWORD" } },
+    });
+  });
+
+  it("has neither packages nor variables of logins where there are none", () => {
+    const json = synth(smallConfig());
+    expect(resource(json, "docker_image", "server-image").build.build_args.EXTRAS).toBe("");
+    expect(jobspec(json)).not.toContain("AUTH");
   });
 
   it("spreads several servers over the clients, and lets Traefik know of healthy ones alone", () => {
