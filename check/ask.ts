@@ -21,7 +21,7 @@ export type Ask = (
 
 /** Whom to ask. */
 export interface Asked {
-  /** Where to connect to, such as "http://127.0.0.1:25000". */
+  /** Where to connect to, such as "http://127.0.0.1:25000", and the path below which MLflow answers. */
   readonly base: string;
   /** The Host header that clients send. */
   readonly host: string;
@@ -43,7 +43,7 @@ export async function asking<Result>(
   try {
     return await work(async (path, headers = {}, method = "GET", body) => {
       const all = { host, ...login, ...headers };
-      const answer = await request(new URL(path, base), { method, headers: all, body, dispatcher });
+      const answer = await request(`${base}${path}`, { method, headers: all, body, dispatcher });
       return { status: answer.statusCode, body: Buffer.from(await answer.body.arrayBuffer()) };
     });
   } finally {

@@ -20,7 +20,7 @@ await exitOnUserError(async () => {
   if (!server) throw new UserError([`job ${spec.job}: nothing of it runs; deploy again`]);
   // A client in the homelab asks that server, whatever this machine asks.
   const address = spec.dns && (await checkRecord(spec.dns));
-  const base = spec.through === "url" ? spec.url : expectAddress(server);
+  const base = spec.through === "url" ? spec.url : `${expectAddress(server)}${prefixOf(spec)}`;
   const image = process.env.HOMELAB_IMAGE ?? "";
   const problems = [
     ...[server, ...others].flatMap((each) => checkImage(each, image)),
@@ -47,6 +47,10 @@ async function checkTandem(
     runs: { base, address: known(spec.url) },
     artifacts: { base: artifacts, address: known(server.url) },
   });
+}
+
+function prefixOf({ url }: CheckSpec): string {
+  return new URL(url).pathname.replace(/\/$/, "");
 }
 
 function checkImage(allocation: NomadAllocationDetail, wanted: string): string[] {

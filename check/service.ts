@@ -19,7 +19,7 @@ const API = "/api/2.0/mlflow";
 /**
  * Asks the running server what a client and a browser would.
  *
- * @param base where to connect to, such as "http://127.0.0.1:25000"
+ * @param base where to connect to, such as "http://127.0.0.1:25000", and the path below which MLflow answers
  * @param address what the name in base leads to, where a DNS server was asked; else this machine's resolver is
  * @returns what did not hold, one line each; nothing when all is well
  */

@@ -7,7 +7,7 @@ export interface CheckSpec {
   readonly nomad: NomadTarget;
   /** Name of the job. */
   readonly job: string;
-  /** Where clients reach MLflow, without a path. */
+  /** Where clients reach MLflow, with its static prefix and without a slash at the end. */
   readonly url: string;
   /** The name in the browser, which may be another than the url's. */
   readonly hostname: string;

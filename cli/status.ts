@@ -56,7 +56,7 @@ function urlsOf(config: HomelabConfig): string[] {
   const url = clientUrl(config);
   const named = new URL(url);
   named.hostname = config.hostname;
-  return [...new Set([url, named.origin])];
+  return [...new Set([url, named.href.replace(/\/$/, "")])];
 }
 
 function placeOf(volume: Volume, { clients }: HomelabConfig): string {

@@ -62,14 +62,14 @@ interface Placed {
   readonly url?: string;
   readonly traefik: { readonly enable: boolean };
   readonly job: { readonly port?: number };
-  readonly server: { readonly auth: { readonly type: string } };
+  readonly server: { readonly auth: { readonly type: string }; readonly staticPrefix: string };
 }
 
 type Context = { addIssue(issue: z.core.$ZodRawIssue<z.core.$ZodIssueCustom>): void };
 
 /** Clients can find both servers, and the one for artifacts has artifacts to serve. */
 export function checkArtifactsServer(
-  { storage, hostname, url, traefik, job, server: { auth } }: Placed,
+  { storage, hostname, url, traefik, job, server: { auth, staticPrefix } }: Placed,
   context: Context,
 ): void {
   const { artifacts, artifactsServer: server } = storage;
@@ -88,6 +88,12 @@ export function checkArtifactsServer(
       at,
       server.route,
       `none, as server.auth is ${auth.type}: a server for artifacts alone knows neither users nor experiments, and would let everybody at all artifacts`,
+    );
+  if (staticPrefix)
+    refuse(
+      at,
+      server.route,
+      "none, as there is a server.staticPrefix: the two are told apart by paths that begin with /api and /ajax-api",
     );
   if (!traefik.enable)
     refuse(

@@ -1,6 +1,7 @@
 import type { HomelabConfig } from "./schema.ts";
 
-/** Where clients reach MLflow: the url, or what hostname and traefik.tls make of it. */
-export function clientUrl({ url, hostname, traefik }: HomelabConfig): string {
-  return url ?? `${traefik.enable && traefik.tls ? "https" : "http"}://${hostname}`;
+/** Where clients reach MLflow: the url, or what hostname and traefik.tls make of it, and the prefix. */
+export function clientUrl({ url, hostname, traefik, server }: HomelabConfig): string {
+  const origin = url ?? `${traefik.enable && traefik.tls ? "https" : "http"}://${hostname}`;
+  return `${origin}${server.staticPrefix}`;
 }

@@ -33,7 +33,7 @@ export const traefik = z
     rule: oneLine("a rule on one line, such as Host(`mlflow.lan`)")
       .optional()
       .describe(
-        "Router rule. Default: Host(`HOSTNAME`), and the url's host where that is another.",
+        "Router rule. Default: Host(`HOSTNAME`), and the url's host where that is another, below server.staticPrefix.",
       ),
     ipAllowList: z
       .array(cidr)

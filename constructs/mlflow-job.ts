@@ -53,6 +53,8 @@ export interface JobGroup {
    * @default one that Nomad picks
    */
   readonly staticPort?: number;
+  /** Path that Nomad asks for its health. */
+  readonly healthPath: string;
   /** Host volumes and where the server finds them. */
   readonly volumes: readonly JobVolume[];
   /** Files that the server finds in its task's directory. */

@@ -44,6 +44,7 @@ def when_ready(server):
     import artifacts_server
     import basic_auth
     import shorter_way
+    import static_prefix
 
     artifacts_server.install()
     if basic_auth.is_on():
@@ -61,7 +62,8 @@ def when_ready(server):
         import boto3  # noqa: F401
         import mlflow.store.artifact.s3_artifact_repo  # noqa: F401
     sqlalchemy.orm.configure_mappers()
-    server.app.callable = shorter_way.shorten(server.app.wsgi(), server.log)
+    app = shorter_way.shorten(server.app.wsgi(), server.log)
+    server.app.callable = static_prefix.stream_artifacts(app)
 
     # A thread would be missing in the workers.
     assert threading.active_count() == 1, threading.enumerate()

@@ -25,6 +25,7 @@ def done(command, *, extra_env, **_):
     import postgresql
     import shorter_way
     import sqlite_turns
+    import static_prefix
 
     if importlib.util.find_spec("psycopg2"):
         import psycopg2

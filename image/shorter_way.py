@@ -19,6 +19,7 @@ from mlflow.environment_variables import MLFLOW_ENABLE_WORKSPACES
 from mlflow.server import app as flask_app
 from mlflow.server import fastapi_app
 from mlflow.server.fastapi_security import init_fastapi_security
+from mlflow.server.handlers import _add_static_prefix
 from starlette.middleware.base import BaseHTTPMiddleware
 from starlette.middleware.wsgi import build_environ
 from starlette.routing import Match, Mount
@@ -67,7 +68,7 @@ def flask_paths(app) -> frozenset[str]:
     return frozenset(
         rule.rule
         for rule in rules
-        if rule.rule.startswith("/api/")
+        if rule.rule.startswith(_add_static_prefix("/api/"))
         and not any(is_native(rule.rule, method) for method in methods)
     )
 

@@ -36,6 +36,7 @@ function serverGroup(config: HomelabConfig, url: string, secrets: JobGroup["secr
     task: "mlflow_app",
     count: job.count,
     staticPort: job.port,
+    healthPath: `${config.server.staticPrefix}/health`,
     volumes: volumesOf(config, "server"),
     files: taskFilesOf(config, "server"),
     besideTheOld: isShared(storage) && job.port === undefined,
@@ -64,6 +65,7 @@ function artifactsGroup(
     name: "artifacts",
     task: "mlflow_artifacts",
     count: storage.artifactsServer.count,
+    healthPath: "/health",
     volumes: volumesOf(config, "artifacts"),
     files: taskFilesOf(config, "artifacts"),
     // Each artifact is a file of its own: two servers on one store don't get in each other's way.

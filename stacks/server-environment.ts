@@ -42,6 +42,7 @@ export function serverEnvironment(
     ...(Object.keys(secretsOf(config, task).sources).length > 0
       ? { HOMELAB_SECRETS: SECRETS_FILE }
       : {}),
+    ...(config.server.staticPrefix ? { MLFLOW_STATIC_PREFIX: config.server.staticPrefix } : {}),
     HOMELAB_WORKERS: String(workers),
     MLFLOW_SERVER_ALLOWED_HOSTS: unique(hosts).join(","),
     MLFLOW_SERVER_CORS_ALLOWED_ORIGINS: unique(origins).join(","),

@@ -36,11 +36,19 @@ export function artifactsServiceName({ service }: HomelabConfig): string {
   return `${service.name}-artifacts`;
 }
 
-function rule({ traefik, hostname }: HomelabConfig, url: string): string {
-  return traefik.rule ?? hostRule([hostname, new URL(url).hostname]);
+function rule({ traefik, hostname, server }: HomelabConfig, url: string): string {
+  const { staticPrefix: prefix } = server;
+  const hosts = hostRule([hostname, new URL(url).hostname]);
+  const below = `(Path(\`${prefix}\`) || PathPrefix(\`${prefix}/\`))`;
+  return traefik.rule ?? (prefix ? `(${hosts}) && ${below}` : hosts);
 }
 
-function tagsOf({ traefik }: HomelabConfig, name: string, count: number, rule: string): string[] {
+function tagsOf(
+  { traefik, server }: HomelabConfig,
+  name: string,
+  count: number,
+  rule: string,
+): string[] {
   if (!traefik.enable) return [];
   const { entryPoints, tls, certResolver, ipAllowList, basicAuth } = traefik;
   const router = `traefik.http.routers.${name}`;
@@ -66,7 +74,11 @@ function tagsOf({ traefik }: HomelabConfig, name: string, count: number, rule: s
       : []),
     // Of several, one that has just started, or hangs, gets no requests meanwhile.
     ...(count > 1
-      ? [`${health}.path=/health`, `${health}.interval=2s`, `${health}.timeout=5s`]
+      ? [
+          `${health}.path=${server.staticPrefix}/health`,
+          `${health}.interval=2s`,
+          `${health}.timeout=5s`,
+        ]
       : []),
     ...(basicAuth
       ? [

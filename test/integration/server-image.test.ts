@@ -185,7 +185,7 @@ const OPTIONS: Record<
   "--enable-workspaces": "not yet",
   "--expose-prometheus": "not yet",
   "--registry-store-uri": "not yet",
-  "--static-prefix": "not yet",
+  "--static-prefix": "set by the deploy",
   "--workspace-store-uri": "not yet",
 };
 

@@ -11,6 +11,8 @@ interface Behaviour {
   origins?: string[];
   damage?: boolean;
   readOnly?: boolean;
+  /** Path below which it answers; none by default. */
+  prefix?: string;
   /** Who is let in, as USER:PASSWORD; all by default. */
   login?: string;
   /** How often an upload is hung up on. */
@@ -26,7 +28,10 @@ afterEach(() => {
 async function serve(behaviour: Behaviour): Promise<string> {
   const files = new Map<string, Buffer>();
   const answer = async (request: IncomingMessage): Promise<[number, string | Buffer]> => {
-    const { url = "", method, headers } = request;
+    const { method, headers } = request;
+    const { prefix = "" } = behaviour;
+    if (!request.url?.startsWith(prefix)) return [404, "another server"];
+    const url = request.url.slice(prefix.length);
     if (url === "/health") return [200, "OK"];
     const login = Buffer.from(headers.authorization?.split(" ")[1] ?? "", "base64").toString();
     if (behaviour.login && login !== behaviour.login) return [401, "login"];
@@ -77,6 +82,12 @@ describe("the check of the service", () => {
 
   it("tries again when a proxy still sends it to the server before this one", async () => {
     expect(await checkService(spec, await serve({ ...strict, hangsUp: 1 }))).toEqual([]);
+  });
+
+  it("asks below the path that MLflow answers at", async () => {
+    const below = { ...spec, url: "http://mlflow.lan/ml" };
+    const server = await serve({ ...strict, prefix: "/ml" });
+    expect(await checkService(below, `${server}/ml`)).toEqual([]);
   });
 
   it("asks for the page of the hostname as well, where the url has another name", async () => {

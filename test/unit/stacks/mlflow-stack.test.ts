@@ -213,6 +213,21 @@ describe("the stack", () => {
     expect(jobspec(json)).not.toContain("AUTH");
   });
 
+  it("has everybody ask below the prefix: clients, Nomad, the check and MLflow itself", () => {
+    const json = synth(
+      smallConfig({ server: { staticPrefix: "/ml" }, url: "http://mlflow.lan:8080" }),
+    );
+    expect(json.output.tracking_uri.value).toBe("http://mlflow.lan:8080/ml");
+    const spec = jobspec(json);
+    expect(spec).toContain('MLFLOW_STATIC_PREFIX = "/ml"');
+    expect(spec).toMatch(/path +=\s"\/ml\/health"/);
+    expect(spec).toContain('ALLOWED_HOSTS = "mlflow.lan,mlflow.lan:8080"');
+    expect(spec).toContain('ORIGINS = "http://mlflow.lan:8080"');
+    const check = resource(json, "terraform_data", "deployment-check");
+    const { HOMELAB_CHECK } = check.provisioner[0]["local-exec"].environment;
+    expect(JSON.parse(HOMELAB_CHECK).url).toBe("http://mlflow.lan:8080/ml");
+  });
+
   it("spreads several servers over the clients, and lets Traefik know of healthy ones alone", () => {
     const spec = jobspec(synth(smallConfig({ ...shared(), job: { count: 2 } })));
     expect(spec).toMatch(/count = 2\n/);

@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import { checkConfig } from "../../../config/check.ts";
 import type { HomelabInput } from "../../../config/schema.ts";
 import { traefikTags } from "../../../stacks/traefik-tags.ts";
-import { jobspec, smallConfig, synth } from "../synth.ts";
+import { jobspec, shared, smallConfig, synth } from "../synth.ts";
 
 function tags(traefik: HomelabInput["traefik"], url = "http://mlflow.lan"): string[] {
   return traefikTags(checkConfig(smallConfig({ traefik }), "homelab.config.ts"), url);
@@ -20,6 +20,19 @@ describe("Traefik's tags", () => {
     expect(tags({}, "http://localhost:8080")).toContain(
       `${ROUTER}.rule=Host(\`mlflow.lan\`) || Host(\`localhost\`)`,
     );
+  });
+
+  it("take only what is below the prefix, and ask for health there", () => {
+    const server = { staticPrefix: "/ml/flow" };
+    const config = checkConfig(
+      smallConfig({ server, ...shared(), job: { count: 2 } }),
+      "homelab.config.ts",
+    );
+    const found = traefikTags(config, "http://localhost:8080/ml/flow");
+    expect(found).toContain(
+      `${ROUTER}.rule=(Host(\`mlflow.lan\`) || Host(\`localhost\`)) && (Path(\`/ml/flow\`) || PathPrefix(\`/ml/flow/\`))`,
+    );
+    expect(found.join()).toContain("healthcheck.path=/ml/flow/health");
   });
 
   it("name entry points, certificates and a rule of the user's own", () => {
