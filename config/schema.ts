@@ -35,7 +35,7 @@ import { checkPlaces, volumes } from "./volume.ts";
 
 /** What the deploy sets, and what its checks rest on: the volumes' sentinels, the memory model. */
 const RESERVED =
-  /^(HOMELAB_.*|MLFLOW_SERVER_(ALLOWED_HOSTS|CORS_ALLOWED_ORIGINS)|MLFLOW_(BACKEND|REGISTRY)_STORE_URI|MLFLOW_(ARTIFACTS_DESTINATION|DEFAULT_ARTIFACT_ROOT|ARTIFACTS_ONLY)|MLFLOW_AUTH_.*|MLFLOW_FLASK_SERVER_SECRET_KEY|MLFLOW_STATIC_PREFIX|PATH|LD_.*)$/;
+  /^(HOMELAB_.*|MLFLOW_SERVER_(ALLOWED_HOSTS|CORS_ALLOWED_ORIGINS)|MLFLOW_(BACKEND|REGISTRY)_STORE_URI|MLFLOW_(ARTIFACTS_DESTINATION|DEFAULT_ARTIFACT_ROOT|ARTIFACTS_ONLY)|MLFLOW_AUTH_.*|MLFLOW_FLASK_SERVER_SECRET_KEY|MLFLOW_STATIC_PREFIX|MLFLOW_EXPOSE_PROMETHEUS|PROMETHEUS_MULTIPROC_DIR|prometheus_multiproc_dir|PATH|LD_.*)$/;
 
 /** By the names of environment variables. */
 const byVariable = <T extends z.ZodType>(value: T) =>
@@ -183,6 +183,12 @@ export const homelabSchema = z
           .default("")
           .describe(
             "Path below which MLflow answers, where its name has other pages too. Clients' URL, Traefik's rule and the checks follow.",
+          ),
+        prometheus: z
+          .boolean()
+          .default(false)
+          .describe(
+            "Expose metrics of the requests at /metrics, for Prometheus to scrape by the Nomad client's address and port.",
           ),
         env: byVariable(z.string().regex(/^[^\0]*$/, { error: "a text without NUL" })).describe(
           "More environment variables of the server. Not for secrets.",

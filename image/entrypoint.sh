@@ -14,6 +14,7 @@
 #                  through another server.
 # HOMELAB_ARTIFACTS_SERVER  URL of the server for artifacts, where they are at another one.
 # HOMELAB_AUTH  none, or basic: MLflow's own logins (basic_auth.py)
+# HOMELAB_PROMETHEUS  yes: metrics at /metrics
 # HOMELAB_SECRETS  file with the server's secrets: a JSON object of environment variables; none by
 #                  default.
 set -eu
@@ -66,6 +67,14 @@ if [ "$HOMELAB_ARTIFACTS_ACCESS" = direct ]; then
   set -- --no-serve-artifacts --default-artifact-root "$HOMELAB_ARTIFACTS" "$@"
 else
   set -- --serve-artifacts --artifacts-destination "$HOMELAB_ARTIFACTS" "$@"
+fi
+
+if [ "${HOMELAB_PROMETHEUS:-}" = yes ]; then
+  # Prometheus knows the server by the client's address and the port that Nomad gave it.
+  hosts=$MLFLOW_SERVER_ALLOWED_HOSTS${NOMAD_HOST_ADDR_mlflow_http:+,$NOMAD_HOST_ADDR_mlflow_http}
+  export MLFLOW_SERVER_ALLOWED_HOSTS="$hosts"
+  # Where the workers add up their counts, in memory.
+  set -- --expose-prometheus /dev/shm/prometheus "$@"
 fi
 
 exec /opt/mlflow/bin/python /opt/server/serve.py \

@@ -43,6 +43,8 @@ export function serverEnvironment(
       ? { HOMELAB_SECRETS: SECRETS_FILE }
       : {}),
     ...(config.server.staticPrefix ? { MLFLOW_STATIC_PREFIX: config.server.staticPrefix } : {}),
+    // Of uploads and downloads there are none, and the other server answers nothing else.
+    ...(config.server.prometheus && task === "server" ? { HOMELAB_PROMETHEUS: "yes" } : {}),
     HOMELAB_WORKERS: String(workers),
     MLFLOW_SERVER_ALLOWED_HOSTS: unique(hosts).join(","),
     MLFLOW_SERVER_CORS_ALLOWED_ORIGINS: unique(origins).join(","),

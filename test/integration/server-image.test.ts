@@ -183,7 +183,7 @@ const OPTIONS: Record<
   "--uvicorn-opts": "not wanted here",
   "--waitress-opts": "not wanted here",
   "--enable-workspaces": "not yet",
-  "--expose-prometheus": "not yet",
+  "--expose-prometheus": "set by the deploy",
   "--registry-store-uri": "not yet",
   "--static-prefix": "set by the deploy",
   "--workspace-store-uri": "not yet",

@@ -228,6 +228,14 @@ describe("the stack", () => {
     expect(JSON.parse(HOMELAB_CHECK).url).toBe("http://mlflow.lan:8080/ml");
   });
 
+  it("has the packages of the metrics in the image, and tells the task to expose them", () => {
+    const json = synth(smallConfig({ server: { prometheus: true } }));
+    const image = resource(json, "docker_image", "server-image");
+    expect(image.build.build_args.EXTRAS).toBe("prometheus");
+    expect(jobspec(json)).toContain('HOMELAB_PROMETHEUS = "yes"');
+    expect(jobspec(synth(smallConfig()))).not.toContain("PROMETHEUS");
+  });
+
   it("spreads several servers over the clients, and lets Traefik know of healthy ones alone", () => {
     const spec = jobspec(synth(smallConfig({ ...shared(), job: { count: 2 } })));
     expect(spec).toMatch(/count = 2\n/);
