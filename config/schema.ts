@@ -28,6 +28,7 @@ import {
 } from "./fields.ts";
 import { neededMemory } from "./memory.ts";
 import { secret } from "./secret.ts";
+import { extraArgs } from "./server-options.ts";
 import { checkStorage, driversOfServer, storage } from "./storage.ts";
 import { sweep } from "./sweep.ts";
 import { traefik } from "./traefik.ts";
@@ -190,6 +191,7 @@ export const homelabSchema = z
           .describe(
             "Expose metrics of the requests at /metrics, for Prometheus to scrape by the Nomad client's address and port.",
           ),
+        extraArgs,
         env: byVariable(z.string().regex(/^[^\0]*$/, { error: "a text without NUL" })).describe(
           "More environment variables of the server. Not for secrets.",
         ),

@@ -53,6 +53,8 @@ export interface JobGroup {
    * @default one that Nomad picks
    */
   readonly staticPort?: number;
+  /** Arguments of the image's entrypoint. */
+  readonly args: readonly string[];
   /** Path that Nomad asks for its health. */
   readonly healthPath: string;
   /** Host volumes and where the server finds them. */

@@ -5,6 +5,7 @@
 import { readFileSync } from "node:fs";
 import { execa } from "execa";
 import { beforeAll, describe, expect, test } from "vitest";
+import { SERVER_OPTIONS } from "../../config/server-options.ts";
 import { labSettings } from "../../lab/settings.ts";
 import { readLabState } from "../../lab/state.ts";
 import { ARTIFACT_PATHS } from "../../stacks/traefik-tags.ts";
@@ -156,39 +157,6 @@ describe.skipIf(!image)("a volume that is gone while the server runs", () => {
   });
 });
 
-/** The options of `mlflow server`, and what was decided about each. */
-const OPTIONS: Record<
-  string,
-  "set by the deploy" | "by server.env" | "not wanted here" | "not yet"
-> = {
-  "--allowed-hosts": "set by the deploy",
-  "--app-name": "set by the deploy",
-  "--artifacts-destination": "set by the deploy",
-  "--artifacts-only": "set by the deploy",
-  "--backend-store-uri": "set by the deploy",
-  "--cors-allowed-origins": "set by the deploy",
-  "--default-artifact-root": "set by the deploy",
-  "--host": "set by the deploy",
-  "--port": "set by the deploy",
-  "--serve-artifacts": "set by the deploy",
-  "--workers": "set by the deploy",
-  "--read-replica-backend-store-uri": "by server.env",
-  "--secrets-cache-max-size": "not yet",
-  "--secrets-cache-ttl": "not yet",
-  "--trace-archival-config": "by server.env",
-  "--x-frame-options": "by server.env",
-  "--dev": "not wanted here",
-  "--disable-security-middleware": "not wanted here",
-  "--gunicorn-opts": "not wanted here",
-  "--uvicorn-opts": "not wanted here",
-  "--waitress-opts": "not wanted here",
-  "--enable-workspaces": "not yet",
-  "--expose-prometheus": "set by the deploy",
-  "--registry-store-uri": "not yet",
-  "--static-prefix": "set by the deploy",
-  "--workspace-store-uri": "not yet",
-};
-
 describe.skipIf(!image)("the options of mlflow server", () => {
   test("are those that somebody has decided about", async () => {
     const listing =
@@ -203,7 +171,7 @@ describe.skipIf(!image)("the options of mlflow server", () => {
       listing,
     ];
     const { stdout } = await execa("docker", args);
-    expect(stdout.trim().split(" ").sort()).toEqual(Object.keys(OPTIONS).sort());
+    expect(stdout.trim().split(" ").sort()).toEqual(Object.keys(SERVER_OPTIONS).sort());
   });
 });
 

@@ -233,7 +233,14 @@ describe("the stack", () => {
     const image = resource(json, "docker_image", "server-image");
     expect(image.build.build_args.EXTRAS).toBe("prometheus");
     expect(jobspec(json)).toContain('HOMELAB_PROMETHEUS = "yes"');
-    expect(jobspec(synth(smallConfig()))).not.toContain("PROMETHEUS");
+    expect(jobspec(synth(smallConfig()))).not.toMatch(/PROMETHEUS|args/);
+  });
+
+  it("hands further options to mlflow server", () => {
+    const server = { extraArgs: ["--x-frame-options=DENY", "--enable-workspaces"] };
+    expect(jobspec(synth(smallConfig({ server })))).toContain(
+      'args  = ["--x-frame-options=DENY", "--enable-workspaces"]',
+    );
   });
 
   it("spreads several servers over the clients, and lets Traefik know of healthy ones alone", () => {
