@@ -43,10 +43,12 @@ def when_ready(server):
 
     import artifacts_server
     import basic_auth
+    import pool_turns
     import shorter_way
     import static_prefix
 
     artifacts_server.install()
+    pool_turns.install()
     if basic_auth.is_on():
         basic_auth.before_fork()
     if os.environ["HOMELAB_BACKEND_STORE"] == "sqlite":

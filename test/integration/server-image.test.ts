@@ -86,6 +86,12 @@ describe.skipIf(!image)("the server beside the stock mlflow server of the same i
   });
 });
 
+describe.skipIf(!image)("the server with fewer connections than clients", () => {
+  test("answers all of them, though a batch takes several connections at a time", async () => {
+    expect(JSON.parse(await python("many_batches.py"))).toEqual({ "200": 30 * 6 });
+  });
+});
+
 describe.skipIf(!image)("the server when it is stopped", () => {
   test("finishes an upload under way and ends well below ten seconds", async () => {
     const result = JSON.parse(await python("stop.py"));
