@@ -12,7 +12,10 @@ import { NomadApi } from "../../nomad/api.ts";
 import type { NomadAllocation } from "../../nomad/types.ts";
 import { Checkout } from "../checkout.ts";
 import { expectNone, placesOfSecrets } from "../secret-places.ts";
+import { isLate } from "../time-left.ts";
 import { testToolsDirectory } from "../tools.ts";
+
+const late = isLate("MLflow's own logins");
 
 const settings = labSettings();
 const work = { settings, signal: new AbortController().signal, say: () => {} };
@@ -114,7 +117,7 @@ async function status(path: string, user?: User): Promise<number> {
 const OF_ADA = `of-ada-${Date.now()}`;
 const GET = "/api/2.0/mlflow/experiments/get?experiment_id=0";
 
-describe("a deploy with MLflow's own logins", () => {
+describe.skipIf(late)("a deploy with MLflow's own logins", () => {
   it("is refused before anything is touched with a password that MLflow would refuse, or none", async () => {
     checkout.configure(PATIENT);
     await deploy();
@@ -228,7 +231,7 @@ describe("a deploy with MLflow's own logins", () => {
   });
 });
 
-describe("MLflow's own logins on PostgreSQL", () => {
+describe.skipIf(late)("MLflow's own logins on PostgreSQL", () => {
   const sql = async (command: string, name = "postgres") => {
     const at = ["-h", "127.0.0.1", "-p", String(settings.ports.postgresql)];
     const args = [...at, "-U", LAB_SUPERUSER.name, "-d", name, "-qAt", "-c", command];

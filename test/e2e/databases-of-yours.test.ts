@@ -12,8 +12,11 @@ import { readLabState } from "../../lab/state.ts";
 import { NomadApi } from "../../nomad/api.ts";
 import type { NomadAllocation, NomadJob } from "../../nomad/types.ts";
 import { Checkout } from "../checkout.ts";
+import { isLate } from "../time-left.ts";
 import { type Authority, makeAuthority } from "../tls-front.ts";
 import { type Logged, Tracking, until } from "./tracking.ts";
+
+const late = isLate("MySQL and TLS to databases");
 
 const settings = labSettings();
 const work = { settings, signal: new AbortController().signal, say: () => {} };
@@ -113,7 +116,7 @@ async function mariadb(command: string): Promise<string> {
   return stdout;
 }
 
-describe("a deploy to a MySQL", () => {
+describe.skipIf(late)("a deploy to a MySQL", () => {
   beforeAll(async () => {
     await ensureMariadb({ addresses }, work);
     await mariadb(`CREATE DATABASE mlflow CHARACTER SET utf8mb4;
@@ -198,7 +201,7 @@ describe("a deploy to a MySQL", () => {
   });
 });
 
-describe("a deploy to a PostgreSQL by TLS", () => {
+describe.skipIf(late)("a deploy to a PostgreSQL by TLS", () => {
   async function sql(command: string, name = "postgres"): Promise<string> {
     const options = ["-h", "127.0.0.1", "-p", String(settings.ports.postgresql), "-U"];
     const { stdout } = await execa(

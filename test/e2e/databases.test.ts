@@ -10,7 +10,10 @@ import { readLabState } from "../../lab/state.ts";
 import { NomadApi } from "../../nomad/api.ts";
 import type { NomadAllocation, NomadJob } from "../../nomad/types.ts";
 import { Checkout } from "../checkout.ts";
+import { isLate } from "../time-left.ts";
 import { type Logged, Tracking, until } from "./tracking.ts";
+
+const late = isLate("a PostgreSQL that the deploy runs");
 
 const settings = labSettings();
 const work = { settings, signal: new AbortController().signal, say: () => {} };
@@ -107,7 +110,7 @@ async function allocExec(input: Buffer | undefined, ...command: string[]): Promi
   return Buffer.from(stdout);
 }
 
-describe("a deploy that runs its PostgreSQL", () => {
+describe.skipIf(late)("a deploy that runs its PostgreSQL", () => {
   it("is refused while a job has its runs in SQLite, and changes nothing", async () => {
     checkout.configure("job: {},");
     await expectDeployed();
@@ -174,7 +177,7 @@ describe("a deploy that runs its PostgreSQL", () => {
   });
 });
 
-describe("the PostgreSQL of a deploy", () => {
+describe.skipIf(late)("the PostgreSQL of a deploy", () => {
   it("lets in the server's user alone over the network, which is no superuser", async () => {
     expect(await sql("SELECT rolsuper FROM pg_roles WHERE rolname = 'mlflow'")).toBe("f");
     expect(

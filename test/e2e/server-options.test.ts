@@ -12,7 +12,10 @@ import { addressOf } from "../../nomad/address.ts";
 import { NomadApi } from "../../nomad/api.ts";
 import type { NomadAllocation, NomadAllocationDetail } from "../../nomad/types.ts";
 import { Checkout } from "../checkout.ts";
+import { isLate } from "../time-left.ts";
 import { testToolsDirectory } from "../tools.ts";
+
+const late = isLate("path, metrics and further options");
 
 const settings = labSettings();
 const origin = `http://localhost:${settings.ports.traefik}`;
@@ -68,7 +71,7 @@ async function search(base = url): Promise<Response> {
   });
 }
 
-describe("MLflow below a path", () => {
+describe.skipIf(late)("MLflow below a path", () => {
   it("is deployed, checked and told of there", async () => {
     expect(output).toContain("MLflow is up, and was checked from outside.");
     expect(output).toContain(`export MLFLOW_TRACKING_URI=${url}`);
@@ -134,7 +137,7 @@ describe("MLflow below a path", () => {
   });
 });
 
-describe("the metrics", () => {
+describe.skipIf(late)("the metrics", () => {
   /** Requests that were counted, by all workers; Nomad's own are no POST. */
   async function counted(): Promise<number> {
     const metrics = await fetch(`${addressOf(await running())}/metrics`);

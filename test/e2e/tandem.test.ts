@@ -10,7 +10,10 @@ import { NomadApi } from "../../nomad/api.ts";
 import type { NomadAllocation, NomadAllocationDetail } from "../../nomad/types.ts";
 import { Checkout } from "../checkout.ts";
 import { inPostgresql, inS3, type Stores, startStores, stopStores } from "../stores.ts";
+import { isLate } from "../time-left.ts";
 import { testToolsDirectory } from "../tools.ts";
+
+const late = isLate("a server for artifacts alone");
 
 const settings = labSettings();
 const port = settings.ports.traefik;
@@ -104,7 +107,7 @@ async function homelab(...args: string[]): Promise<string> {
   return (await execa("node", ["cli/homelab.mjs", ...args], options)).stdout;
 }
 
-describe("a server for artifacts beside the one for runs, by path", () => {
+describe.skipIf(late)("a server for artifacts beside the one for runs, by path", () => {
   it("is deployed, checked from outside, and what a client logs comes back", async () => {
     configure({ route: "path" }, atBridge());
     expect(await deploy()).toContain("MLflow is up, and was checked from outside.");
@@ -163,7 +166,7 @@ describe("a server for artifacts beside the one for runs, by path", () => {
   });
 });
 
-describe("a server for artifacts with a hostname of its own", () => {
+describe.skipIf(late)("a server for artifacts with a hostname of its own", () => {
   it("is named by new experiments, and those of before find theirs", async () => {
     configure({ route: "hostname", hostname: stores.bridge });
     await deploy();
@@ -179,7 +182,7 @@ describe("a server for artifacts with a hostname of its own", () => {
   });
 });
 
-describe("a tandem whose url the containers don't reach", () => {
+describe.skipIf(late)("a tandem whose url the containers don't reach", () => {
   it("is told of, as its UI shows no artifacts", async () => {
     configure({ route: "path" });
     const { output, exitCode } = await checkout.make("deploy");
