@@ -10,6 +10,9 @@ import { type LabState, readLabState } from "../lab/state.ts";
 import { Checkout } from "../test/checkout.ts";
 import { type RunOptions, run } from "./run.ts";
 
+/** The config of figures that want nothing else. */
+export const PLAIN = "server: { workers: 2 }";
+
 export class Bench {
   readonly settings: LabSettings;
   readonly state: LabState;
@@ -37,7 +40,7 @@ export class Bench {
     const { embedded } = await import("../lab/embedded.ts");
     const config = checkConfig({ ...embedded, server: { workers: 2 } }, "bench");
     const checkout = await Checkout.create("bench");
-    checkout.configure("server: { workers: 2 }");
+    checkout.configure(PLAIN);
     return new Bench({ settings, state, config, checkout }, await dockerCommand());
   }
 
@@ -96,7 +99,7 @@ export class Bench {
   async load<T>(script: string, url: string, args: Readonly<Record<string, number>>): Promise<T> {
     const flags = Object.entries(args).flatMap(([name, value]) => [`--${name}`, String(value)]);
     const file = join(ROOT, "bench", "load", script);
-    const said = await run("python3", [file, "--url", url, ...flags], { patience: 180 });
+    const said = await run("python3", [file, "--url", url, ...flags], { patience: 900 });
     const result = JSON.parse(said.trim().split("\n").at(-1) ?? "");
     if (result.failures.length > 0) throw new Error(`${script}: ${result.failures.join("; ")}`);
     return result;

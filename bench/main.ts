@@ -10,9 +10,12 @@ import { ROOT } from "../config/load.ts";
 import { labDown } from "../lab/down.ts";
 import { labSettings } from "../lab/settings.ts";
 import { labUp } from "../lab/up.ts";
+import { artifactStores } from "./artifact-stores.ts";
 import { artifacts } from "./artifacts.ts";
+import { backendStores } from "./backend-stores.ts";
 import { Bench } from "./bench.ts";
 import { configChange } from "./config-change.ts";
+import { count } from "./count.ts";
 import type { Figure, Row } from "./figure.ts";
 import { firstDeploy } from "./first-deploy.ts";
 import { imageSize } from "./image-size.ts";
@@ -36,6 +39,9 @@ const FIGURES: readonly Figure[] = [
   artifacts,
   traefik,
   playbook,
+  backendStores,
+  artifactStores,
+  count,
 ];
 
 interface Options {
@@ -55,7 +61,7 @@ const { only, rounds } = new Command("bench")
 
 // Never a lab of the user's: this one is deleted.
 process.env.HOMELAB_LAB = join(ROOT, ".lab-bench");
-process.env.HOMELAB_LAB_PORT = "54600";
+process.env.HOMELAB_LAB_PORT = "28600";
 // What is measured is the embedded homelab, whatever the user deploys elsewhere.
 delete process.env.HOMELAB_CONFIG;
 

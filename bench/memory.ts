@@ -81,7 +81,7 @@ async function load(bench: Bench, { url }: Server): Promise<void> {
 /** What becomes of stock with the limit that ours lives in. */
 async function stockAtLimit(bench: Bench, limit: number): Promise<string> {
   try {
-    return await withServer(bench, stock(limit), async (server) => {
+    return await withServer(bench, stock({ memory: limit }), async (server) => {
       const cgroup = new Cgroup(server.pid);
       const failure = await load(bench, server).catch(() => "the load failed");
       const inspect = ["inspect", "--format", "{{.State.OOMKilled}}", server.container];

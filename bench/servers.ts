@@ -20,9 +20,18 @@ export interface Server {
   readonly pid: number;
 }
 
-interface ServerOptions {
+export interface ServerOptions {
   readonly name: string;
   readonly command: readonly string[];
+  /** @default the image that was deployed */
+  readonly image?: string;
+  /** On top of the image's. */
+  readonly env?: Readonly<Record<string, string>>;
+  /**
+   * Name of the folder with its volumes; with the same name two servers have the same.
+   * @default its own
+   */
+  readonly data?: string;
   /** Memory limit of the container, MB of 2^20 bytes; none when absent. */
   readonly memory?: number;
 }
@@ -33,12 +42,25 @@ export function ours(memory: number): ServerOptions {
   return { name: "ours", command: ["/opt/server/entrypoint.sh"], memory };
 }
 
+interface StockOptions {
+  /** @default none */
+  readonly memory?: number;
+  /** URI of the database. */
+  readonly backendStore?: string;
+  /** Folder or s3:// URI. */
+  readonly artifacts?: string;
+}
+
 /** With the options of our entrypoint, and its environment: job execution is off for both. */
-export function stock(memory?: number): ServerOptions {
+export function stock({
+  memory,
+  backendStore = "sqlite:////mnt/backend_store/mlflow.db",
+  artifacts = "/mnt/artifacts",
+}: StockOptions = {}): ServerOptions {
   const command = [
     ...["mlflow", "server", "--workers", WORKERS],
-    ...["--backend-store-uri", "sqlite:////mnt/backend_store/mlflow.db"],
-    ...["--serve-artifacts", "--artifacts-destination", "/mnt/artifacts"],
+    ...["--backend-store-uri", backendStore],
+    ...["--serve-artifacts", "--artifacts-destination", artifacts],
   ];
   return { name: memory ? "stock-limited" : "stock", command, memory };
 }
@@ -50,13 +72,18 @@ export async function withServer<T>(
   use: (server: Server) => Promise<T>,
 ): Promise<T> {
   const container = `homelab-bench-${options.name}`;
-  const data = join(bench.settings.dir, "bench", options.name);
+  const data = dataDirectory(bench, options.data ?? options.name);
   try {
     return await use(await start(bench, options, container, data));
   } finally {
     await bench.docker(["rm", "--force", "--volumes", container], { anyway: true });
-    rmSync(data, { recursive: true, force: true });
+    if (!options.data) rmSync(data, { recursive: true, force: true });
   }
+}
+
+/** Where a server's volumes are. */
+export function dataDirectory({ settings }: Bench, name: string): string {
+  return join(settings.dir, "bench", name);
 }
 
 /** Ours, with the job's own memory limit, beside stock without one: it would be killed. */
@@ -71,12 +98,12 @@ export async function withBothServers<T>(
 
 async function start(
   bench: Bench,
-  { command, memory }: ServerOptions,
+  { command, memory, data: shared, env = {}, image = bench.image }: ServerOptions,
   container: string,
   data: string,
 ): Promise<Server> {
   await bench.ensureDeployed(); // which makes the image
-  rmSync(data, { recursive: true, force: true });
+  if (!shared) rmSync(data, { recursive: true, force: true });
   const { uid, gid } = bench.config.image;
   const volumes = { backend: "/mnt/backend_store", artifacts: "/mnt/artifacts" };
   for (const name of Object.keys(volumes)) {
@@ -97,8 +124,9 @@ async function start(
         .join(" ")}`,
     ],
     ...["--env", `HOMELAB_WORKERS=${WORKERS}`],
+    ...Object.entries(env).flatMap(([name, value]) => ["--env", `${name}=${value}`]),
     ...(memory ? ["--memory", `${memory}m`, "--memory-swap", `${memory}m`] : []),
-    ...["--entrypoint", "timeout", bench.image, String(LIFETIME_SECONDS)],
+    ...["--entrypoint", "timeout", image, String(LIFETIME_SECONDS)],
     ...[...command, "--host", "127.0.0.1", "--port", String(port)],
   ]);
   const url = `http://127.0.0.1:${port}`;

@@ -39,7 +39,8 @@ export async function throwAwayDeploy(bench: Bench): Promise<void> {
   await run("sync", []);
 }
 
-async function stopJob(bench: Bench): Promise<void> {
+/** Stops the job and waits until its servers have ended. */
+export async function stopJob(bench: Bench): Promise<void> {
   if (!(await bench.nomad(["job", "status"])).includes(bench.config.job.name)) return;
   await bench.nomad(["job", "stop", "-purge", bench.config.job.name]);
   const end = Date.now() + STOP_SECONDS * 1000;

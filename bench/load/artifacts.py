@@ -10,10 +10,10 @@ import hashlib
 import http.client
 import json
 import os
-import threading
-import time
 import urllib.parse
 import uuid
+
+from client import together
 
 ARTIFACTS = "/api/2.0/mlflow-artifacts/artifacts"
 CHUNK = 1_000_000
@@ -46,25 +46,6 @@ def download(url: str, path: str, expected: str) -> None:
         raise RuntimeError(f"GET {path}: {response.status}, or not what was sent")
 
 
-def together(work, paths: list[str]) -> tuple[float, list[str]]:
-    """Run `work` on all paths at once; seconds and failures."""
-    failures: list[str] = []
-
-    def guarded(path: str) -> None:
-        try:
-            work(path)
-        except Exception as error:  # noqa: BLE001 - reported in the result
-            failures.append(str(error))
-
-    start = time.perf_counter()
-    threads = [threading.Thread(target=guarded, args=(path,)) for path in paths]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    return time.perf_counter() - start, failures
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--url", required=True)
@@ -79,8 +60,12 @@ def main() -> None:
     folder = f"{ARTIFACTS}/bench-{uuid.uuid4().hex}"
     paths = [f"{folder}/{index}.bin" for index in range(args.clients)]
 
-    up, failures = together(lambda path: upload(args.url, path, block, args.megabytes), paths)
-    down, lost = together(lambda path: download(args.url, path, digest.hexdigest()), paths)
+    up, failures = together(
+        args.clients, lambda index: upload(args.url, paths[index], block, args.megabytes)
+    )
+    down, lost = together(
+        args.clients, lambda index: download(args.url, paths[index], digest.hexdigest())
+    )
     total = args.clients * args.megabytes
     result = {
         "clients": args.clients,
