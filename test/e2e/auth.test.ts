@@ -56,6 +56,8 @@ beforeAll(async () => {
   process.env.E2E_ADMIN = ADMIN_PASSWORD;
   process.env.E2E_KEY = SECRET_KEY;
   checkout = await Checkout.create("auth");
+  // What the file before has left would have to be replaced.
+  await checkout.make("destroy", "YES=1");
 });
 
 afterAll(async () => {

@@ -39,6 +39,8 @@ beforeAll(async () => {
   addresses = ["127.0.0.1", await bridgeAddress(dockerHost)];
   authority = await makeAuthority();
   checkout = await Checkout.create("databases-of-yours");
+  // What the file before has left would have to be replaced.
+  await checkout.make("destroy", "YES=1");
 });
 
 // The tests after these deploy from a state and a job of the embedded homelab's own kind.

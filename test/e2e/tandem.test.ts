@@ -33,6 +33,8 @@ beforeAll(async () => {
   stores = await startStores("tandem");
   url = `http://${stores.bridge}:${port}`;
   checkout = await Checkout.create("tandem");
+  // What the file before has left would have to be replaced.
+  await checkout.make("destroy", "YES=1");
 });
 
 afterAll(async () => {
