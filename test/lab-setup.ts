@@ -2,6 +2,7 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { execa } from "execa";
+import { dockerCommand } from "../cli/docker-command.ts";
 import { ROOT } from "../config/load.ts";
 import { labDown } from "../lab/down.ts";
 import { type LabSettings, labSettings } from "../lab/settings.ts";
@@ -28,7 +29,14 @@ export default async function setup(): Promise<() => Promise<void>> {
   );
   process.env.HOMELAB_TEST_NOMAD = state?.nomadBinary;
   process.env.HOMELAB_TEST_IMAGE = await buildImage(settings);
+  process.env.HOMELAB_TEST_IMAGE_ID = await idOf(process.env.HOMELAB_TEST_IMAGE, state?.dockerHost);
   return () => labDown(settings, { purge: process.env.HOMELAB_KEEP_LAB !== "1" });
+}
+
+/** What a tag names now: tests that deploy give it to images with more in them. */
+async function idOf(image: string, DOCKER_HOST?: string): Promise<string> {
+  const inspect = ["image", "inspect", "--format", "{{.Id}}", image];
+  return (await execa(await dockerCommand(), inspect, { env: { DOCKER_HOST } })).stdout;
 }
 
 /** The image as `make build` makes it. */

@@ -1,5 +1,5 @@
 /**
- * The image, run by the lab's Docker daemon, or DOCKER_HOST's. HOMELAB_TEST_IMAGE names it.
+ * The image, run by the lab's Docker daemon, or DOCKER_HOST's. HOMELAB_TEST_IMAGE_ID is its id.
  * Only standard input and output are used, so the daemon may be on another machine.
  */
 import { readFileSync } from "node:fs";
@@ -11,8 +11,8 @@ import { readLabState } from "../../lab/state.ts";
 import { ARTIFACT_PATHS } from "../../stacks/traefik-tags.ts";
 
 process.env.DOCKER_HOST ??= readLabState(labSettings())?.dockerHost;
-const image = process.env.HOMELAB_TEST_IMAGE;
-if (!image) console.log("server image: skipped, HOMELAB_TEST_IMAGE names no image");
+const image = process.env.HOMELAB_TEST_IMAGE_ID;
+if (!image) console.log("server image: skipped, HOMELAB_TEST_IMAGE_ID names no image");
 
 async function python(script: string): Promise<string> {
   const container = ["run", "--rm", "--interactive", "--user=0", "--network=none"];
