@@ -238,14 +238,14 @@ describe("lab-up", () => {
 });
 
 describe("the lab's Nomad", () => {
-  it("gives the jobs none of the lab's ports but MLflow's", async () => {
+  it("gives the jobs none of the lab's ports but the deployment's", async () => {
     const [{ ID = "" } = {}] = (await api.get<{ ID: string }[]>("/nodes")) ?? [];
     const node = await api.get<{
       ReservedResources: { Networks: { ReservedHostPorts: string } };
     }>(`/node/${ID}`);
     const { basePort, ports } = settings;
     expect(node?.ReservedResources.Networks.ReservedHostPorts).toBe(
-      `${basePort}-${ports.mlflow - 1},${ports.mlflow + 1}-${basePort + 99}`,
+      `${basePort}-${ports.mlflow - 1},${ports.managedPostgresql + 1}-${basePort + 99}`,
     );
   });
 });
