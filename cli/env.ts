@@ -5,6 +5,7 @@ import { storeVariables } from "../client/store-variables.ts";
 import { clientUrl } from "../config/client-url.ts";
 import { UserError } from "../config/errors.ts";
 import { loadConfig } from "../config/load.ts";
+import { asksForLogin } from "../config/login.ts";
 import type { HomelabConfig } from "../config/schema.ts";
 import { BAD_INPUT, failWith } from "./exit-code.ts";
 
@@ -71,9 +72,7 @@ export function clientEnvironment(
       ...(needsPassword
         ? [`the client needs ${PASSWORD} too, and sends no login without it:`, givePassword(shell)]
         : []),
-      ...((config.traefik.basicAuth || config.server.auth.type === "basic") &&
-      !user &&
-      !settings.login
+      ...(asksForLogin(config) && !user && !settings.login
         ? ["this deployment asks for a login: add --user NAME"]
         : []),
       ...store.notices,

@@ -1,5 +1,6 @@
 import { storeVariables } from "../client/store-variables.ts";
 import { clientUrl } from "../config/client-url.ts";
+import { asksForLogin } from "../config/login.ts";
 import type { HomelabConfig } from "../config/schema.ts";
 import type { SecretSources } from "../secrets/spec.ts";
 
@@ -37,7 +38,7 @@ export function trackingOf(
   const missing = LOGIN.filter(
     (name) => !Object.hasOwn(env, name) && !Object.hasOwn(secrets, name),
   );
-  const wanted = config.traefik.basicAuth !== undefined && missing.length > 0;
+  const wanted = asksForLogin(config) && missing.length > 0;
   const known = missing.every((name) => own[name]);
   return {
     variables: { MLFLOW_TRACKING_URI: url, MLFLOW_DISABLE_TELEMETRY: "true", ...stores.variables },

@@ -27,6 +27,12 @@ function job(options: Record<string, unknown>, script = "true", more: Partial<Ho
   return sweepJob(input, taskFiles(input, {}), config, target, "python:3.12");
 }
 
+const MLFLOW_LOGINS = {
+  type: "basic" as const,
+  admin: { password: { env: "ADMIN" } },
+  secretKey: { env: "KEY" },
+};
+
 describe("the job of a sweep", () => {
   it("has a task for each value, and no more of them at a time than asked for", () => {
     const hcl = job({ ntasks: "30", maxWorkers: "3" });
@@ -96,9 +102,11 @@ describe("the tracker of the tasks", () => {
     expect(trackingOf(config, own, {}, {})).toMatchObject({ env: own, notices: [] });
   });
 
-  it("gets the login of this environment as a secret where it asks for one", () => {
-    const traefik = { basicAuth: { usersFile: "/etc/traefik/users" } };
-    const config = checkConfig(smallConfig({ traefik }), "homelab.config.ts");
+  it.each([
+    ["Traefik", { traefik: { basicAuth: { usersFile: "/etc/traefik/users" } } }],
+    ["MLflow", { server: { auth: MLFLOW_LOGINS } }],
+  ])("gets the login of this environment as a secret where %s asks for one", (_, asks) => {
+    const config = checkConfig(smallConfig(asks), "homelab.config.ts");
     const login = { MLFLOW_TRACKING_USERNAME: "ada", MLFLOW_TRACKING_PASSWORD: "hush" };
     const { variables, secrets, notices } = trackingOf(config, {}, {}, login);
     expect(JSON.stringify(variables)).not.toContain("hush");
