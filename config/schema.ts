@@ -87,9 +87,7 @@ export const homelabSchema = z
           .string()
           .regex(/^[\w-]{1,128}$/, { error: "1 to 128 letters, digits, - or _" })
           .default("default")
-          .describe(
-            'Node pool of the clients the job may run on; "all" is every one. Nomad 1.6 and later.',
-          ),
+          .describe('Node pool of the clients the job may run on; "all" is every one.'),
         namespace: z
           .string()
           .regex(/^[a-zA-Z0-9-]{1,128}$/, { error: "1 to 128 letters, digits or hyphens" })

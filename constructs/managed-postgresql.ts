@@ -20,8 +20,8 @@ export interface ManagedPostgresqlProps {
   /** The provider that registers the job. */
   readonly provider: NomadProvider;
   readonly datacenters: readonly string[];
-  /** @default Nomad's own, "default" */
-  readonly nodePool?: string;
+  /** Such as "default", Nomad's own. */
+  readonly nodePool: string;
   /** 1 to 100; higher goes first. */
   readonly priority: number;
   /** Image with a PostgreSQL server on PATH. */
@@ -150,7 +150,7 @@ function jobspec(
     name,
     region: nomad.region,
     namespace: nomad.namespace,
-    nodePool: props.nodePool ?? null,
+    nodePool: props.nodePool,
     hostNetwork: props.hostNetwork ?? null,
     volume,
     data: `${volume.name}=${volume.data}`,

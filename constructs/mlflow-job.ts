@@ -16,8 +16,8 @@ export interface MlflowJobProps {
   readonly name: string;
   readonly region: string;
   readonly datacenters: readonly string[];
-  /** @default the pool "default" */
-  readonly nodePool?: string;
+  /** Such as "default", Nomad's own. */
+  readonly nodePool: string;
   readonly namespace: string;
   /** 1 to 100; higher goes first. */
   readonly priority: number;

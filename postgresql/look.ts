@@ -18,7 +18,7 @@ await exitOnUserError(async () => {
     ...look,
     ...look.nomad,
     name,
-    nodePool: look.nodePool ?? null,
+    nodePool: look.nodePool,
     // A volume is not taken for another one that happens to be empty.
     dataExpected: await hasRun(nomad, look.job),
     script: scriptOfTask("start.sh"),

@@ -7,8 +7,8 @@ export interface PostgresqlLook {
   /** Name of PostgreSQL's job. */
   readonly job: string;
   readonly datacenters: readonly string[];
-  /** @default Nomad's own, "default" */
-  readonly nodePool?: string;
+  /** Such as "default", Nomad's own. */
+  readonly nodePool: string;
   readonly image: string;
   readonly uid: number;
   readonly gid: number;

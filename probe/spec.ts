@@ -16,8 +16,8 @@ export interface ProbeJob {
   readonly region: string;
   readonly namespace: string;
   readonly datacenters: readonly string[];
-  /** @default the pool "default" */
-  readonly nodePool?: string;
+  /** Such as "default", Nomad's own. */
+  readonly nodePool: string;
   readonly constraints: readonly {
     readonly attribute: string;
     readonly operator: string;

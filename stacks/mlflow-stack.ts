@@ -111,7 +111,7 @@ export class MlflowStack extends TerraformStack {
                 region: target.region,
                 namespace: target.namespace,
                 datacenters: config.nomad.datacenters,
-                nodePool: nodePool(config),
+                nodePool: config.nomad.nodePool,
                 constraints: config.job.constraints,
                 env: probeEnvironment(config),
                 files: taskFiles(config),
@@ -186,7 +186,7 @@ export class MlflowStack extends TerraformStack {
       region: target.region,
       namespace: target.namespace,
       datacenters: config.nomad.datacenters,
-      nodePool: nodePool(config),
+      nodePool: config.nomad.nodePool,
       priority: config.job.priority,
       constraints: config.job.constraints,
       image: image.reference,
@@ -266,7 +266,7 @@ export class MlflowStack extends TerraformStack {
     return new ManagedPostgresql(this, "postgresql", {
       ...deploy,
       datacenters: config.nomad.datacenters,
-      nodePool: nodePool(config),
+      nodePool: config.nomad.nodePool,
       priority: config.job.priority,
       image: store.image,
       port: store.port,
@@ -308,9 +308,4 @@ export class MlflowStack extends TerraformStack {
   private output(name: string, value: string): void {
     new TerraformOutput(this, name, { value }).overrideLogicalId(name);
   }
-}
-
-/** Nothing where it is Nomad's own default: before 1.6 it knew of no pools. */
-function nodePool({ nomad }: HomelabConfig): string | undefined {
-  return nomad.nodePool === "default" ? undefined : nomad.nodePool;
 }

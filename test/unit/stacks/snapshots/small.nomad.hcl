@@ -1,6 +1,7 @@
 job "mlflow" {
   region      = "global"
   datacenters = ["dc1"]
+  node_pool   = "default"
   namespace   = "default"
   type        = "service"
   priority    = 50
