@@ -2,6 +2,7 @@
 import { exitOnUserError, UserError } from "../config/errors.ts";
 import { addressOf } from "../nomad/address.ts";
 import { NomadApi } from "../nomad/api.ts";
+import { ARTIFACTS_GROUP } from "../nomad/groups.ts";
 import type { NomadAllocationDetail } from "../nomad/types.ts";
 import { checkArtifactsServer } from "./artifacts-server.ts";
 import { isNameOf } from "./client.ts";
@@ -9,9 +10,6 @@ import { waitForDeployment } from "./deployment.ts";
 import { checkRecord } from "./record.ts";
 import { checkService } from "./service.ts";
 import type { ArtifactsServer, CheckSpec } from "./spec.ts";
-
-/** The group of the server for artifacts alone, in the jobspec. */
-const ARTIFACTS_GROUP = "artifacts";
 
 await exitOnUserError(async () => {
   const spec = JSON.parse(process.env.HOMELAB_CHECK ?? "") as CheckSpec;
@@ -40,7 +38,7 @@ async function checkTandem(
   others: readonly NomadAllocationDetail[],
   address?: string,
 ): Promise<string[]> {
-  const own = others.find(({ TaskGroup }) => TaskGroup === ARTIFACTS_GROUP);
+  const own = others.find(({ TaskGroup }) => TaskGroup === ARTIFACTS_GROUP.name);
   const artifacts = spec.through === "allocation" && own ? expectAddress(own) : server.url;
   const known = (url: string) => (isNameOf(url, spec.dns) ? address : undefined);
   return checkArtifactsServer(spec, server, {

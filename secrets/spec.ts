@@ -1,5 +1,6 @@
 import type { SecretSource } from "../config/secret.ts";
 import type { NomadTarget } from "../nomad/api.ts";
+import { SERVER_GROUP } from "../nomad/groups.ts";
 
 /** The secrets of a server's task: where they come from, and where Nomad keeps them. */
 export interface SecretsSpec {
@@ -26,16 +27,13 @@ export interface NamedSource {
 /** Key in the job's meta of the generation of secrets that its task reads. */
 export const GENERATION_META = "homelab_mlflow_secrets";
 
-/** GROUP/TASK of the server for artifacts alone. */
-export const ARTIFACTS_TASK = "artifacts/mlflow_artifacts";
-
 /**
  * Path of the Nomad variable. A task may read the one that is named after it, and no other task's:
  * https://developer.hashicorp.com/nomad/docs/concepts/workload-identity#default-workload-acl-policy
  */
 export function variablePath({
   job,
-  task = "svc/mlflow_app",
+  task = `${SERVER_GROUP.name}/${SERVER_GROUP.task}`,
 }: Pick<SecretsSpec, "job" | "task">): string {
   return `nomad/jobs/${job}/${task}`;
 }

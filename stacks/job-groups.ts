@@ -2,6 +2,7 @@ import type { HomelabConfig } from "../config/schema.ts";
 import { isShared } from "../config/storage.ts";
 import { dataOf } from "../config/volume.ts";
 import type { JobGroup } from "../constructs/mlflow-job.ts";
+import { ARTIFACTS_GROUP, SERVER_GROUP } from "../nomad/groups.ts";
 import { mountsOf, type ServerTask } from "./mounts.ts";
 import { serverEnvironment } from "./server-environment.ts";
 import { taskFilesOf } from "./task-files.ts";
@@ -32,8 +33,7 @@ export function jobGroups(config: HomelabConfig, url: string, secrets: Secrets):
 function serverGroup(config: HomelabConfig, url: string, secrets: JobGroup["secrets"]): JobGroup {
   const { job, service, storage } = config;
   return {
-    name: "svc",
-    task: "mlflow_app",
+    ...SERVER_GROUP,
     count: job.count,
     staticPort: job.port,
     args: config.server.extraArgs,
@@ -61,10 +61,9 @@ function artifactsGroup(
 ): JobGroup | undefined {
   const { service, storage } = config;
   if (!storage.artifactsServer) return undefined;
-  const name = artifactsServiceName(config);
+  const serviceName = artifactsServiceName(config);
   return {
-    name: "artifacts",
-    task: "mlflow_artifacts",
+    ...ARTIFACTS_GROUP,
     count: storage.artifactsServer.count,
     args: [],
     healthPath: "/health",
@@ -73,10 +72,10 @@ function artifactsGroup(
     // Each artifact is a file of its own: two servers on one store don't get in each other's way.
     besideTheOld: true,
     service: {
-      name,
+      name: serviceName,
       provider: service.provider,
       tags: artifactsServerTags(config, url),
-      canaryTags: canaryTags(name),
+      canaryTags: canaryTags(serviceName),
     },
     env: serverEnvironment(config, url, "artifacts"),
     secrets,

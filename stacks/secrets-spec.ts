@@ -1,7 +1,8 @@
 import { type ManagedPostgresql, postgresqlJob } from "../config/managed-postgresql.ts";
 import type { HomelabConfig } from "../config/schema.ts";
+import { ARTIFACTS_GROUP } from "../nomad/groups.ts";
 import { nomadTarget } from "../nomad/target.ts";
-import { ARTIFACTS_TASK, type NamedSource, type SecretsSpec } from "../secrets/spec.ts";
+import type { NamedSource, SecretsSpec } from "../secrets/spec.ts";
 import type { ServerTask } from "./mounts.ts";
 
 type Sources = [name: string, source: NamedSource][];
@@ -15,7 +16,10 @@ export function secretsSpec(config: HomelabConfig): SecretsSpec {
 export function secretsOf(config: HomelabConfig, task: ServerTask): SecretsSpec {
   const apart = config.storage.artifactsServer !== undefined;
   if (task === "server") return apart ? spec(config, ofRuns(config)) : secretsSpec(config);
-  return { ...spec(config, apart ? ofArtifacts(config) : []), task: ARTIFACTS_TASK };
+  return {
+    ...spec(config, apart ? ofArtifacts(config) : []),
+    task: `${ARTIFACTS_GROUP.name}/${ARTIFACTS_GROUP.task}`,
+  };
 }
 
 /** Those of each task that a config has. */

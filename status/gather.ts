@@ -1,5 +1,6 @@
 import { addressOf } from "../nomad/address.ts";
 import type { NomadApi } from "../nomad/api.ts";
+import { SERVER_GROUP } from "../nomad/groups.ts";
 import type {
   NomadAllocation,
   NomadAllocationDetail,
@@ -41,8 +42,6 @@ export interface AllocationStatus {
   readonly lastEvent?: string;
 }
 
-/** The task of the server, in the jobspec. */
-const SERVER = "mlflow_app";
 const MIB = 2 ** 20;
 
 /** Asks Nomad for a job and what runs of it. */
@@ -54,7 +53,7 @@ export async function gather(nomad: NomadApi, name: string): Promise<JobStatus> 
   const shown = job.TaskGroups.flatMap(({ Name, Count }) => newest(all, Name, Count));
   const allocations = await Promise.all(shown.map((each) => gatherAllocation(nomad, each)));
   const tasks = job.TaskGroups.flatMap(({ Tasks }) => Tasks);
-  const server = tasks.find(({ Name }) => Name === SERVER) ?? tasks[0];
+  const server = tasks.find(({ Name }) => Name === SERVER_GROUP.task) ?? tasks[0];
   const complete = job.TaskGroups.every(
     ({ Name, Count }) =>
       allocations.filter(({ group, healthy }) => group === Name && healthy).length >= Count,
