@@ -3,21 +3,16 @@ import { DockerProvider } from "@cdktf/provider-docker/lib/provider/index.js";
 import { NomadProvider } from "@cdktf/provider-nomad/lib/provider/index.js";
 import { App, LocalBackend, TerraformOutput, type TerraformResource, TerraformStack } from "cdktf";
 import type { Construct } from "constructs";
-import { artifactRoot, artifactsServerUrl } from "../config/artifacts-server.ts";
 import { clientUrl } from "../config/client-url.ts";
 import { extrasOf } from "../config/extras.ts";
-import type { ManagedPostgresql as ManagedPostgresqlConfig } from "../config/managed-postgresql.ts";
 import type { HomelabConfig } from "../config/schema.ts";
-import { artifactsAccess, artifactsPlace, driversOf } from "../config/storage.ts";
-import { dataOf, pathOnClient } from "../config/volume.ts";
+import { artifactsPlace, driversOf } from "../config/storage.ts";
+import { pathOnClient } from "../config/volume.ts";
 import { DeploymentCheck } from "../constructs/deployment-check.ts";
 import { DnsRecord } from "../constructs/dns-record.ts";
 import { escapeTerraform } from "../constructs/escape-terraform.ts";
 import { JobClaim } from "../constructs/job-claim.ts";
-import {
-  ManagedPostgresql,
-  type ManagedPostgresqlProps,
-} from "../constructs/managed-postgresql.ts";
+import { ManagedPostgresql } from "../constructs/managed-postgresql.ts";
 import { MlflowJob } from "../constructs/mlflow-job.ts";
 import { NomadVolumes } from "../constructs/nomad-volumes.ts";
 import { registryLogin } from "../constructs/registry-login.ts";
@@ -27,20 +22,14 @@ import { TaskSecrets } from "../constructs/task-secrets.ts";
 import { NomadApi, type NomadTarget } from "../nomad/api.ts";
 import { writeKinds } from "../nomad/storage-meta.ts";
 import { nomadTarget } from "../nomad/target.ts";
+import { checkSpec } from "./check-spec.ts";
 import { dnsRecordEntry } from "./dns-record-entry.ts";
 import { jobGroups } from "./job-groups.ts";
-import { loginOfCheck } from "./login-of-check.ts";
+import { managedPostgresql } from "./managed-postgresql.ts";
 import { mlflowVersion } from "./mlflow-version.ts";
 import { allVolumes } from "./mounts.ts";
-import {
-  POSTGRESQL_PASSWORD,
-  postgresqlSecretsSpec,
-  secretsOf,
-  secretsSpec,
-} from "./secrets-spec.ts";
-import { probeEnvironment } from "./storage-environment.ts";
-import { taskFiles } from "./task-files.ts";
-import { traefikProvider } from "./traefik-tags.ts";
+import { probeSpec } from "./probe-spec.ts";
+import { secretsOf } from "./secrets-spec.ts";
 
 /** Name, in cdktf's output directory, of the file with what the image's build said. */
 export const BUILD_LOG = "image-build.log";
@@ -100,32 +89,16 @@ export class MlflowStack extends TerraformStack {
       dependsOn: [claim.resource],
     });
 
+    const toLookAt = probeSpec(config);
     const look = (after: TerraformResource) =>
-      driversOf(config.storage).length > 0
-        ? new StoreProbe(this, "store-probe", {
-            root,
-            spec: {
-              secrets: secretsSpec(config),
-              backendStore: config.storage.backendStore.type,
-              job: {
-                region: target.region,
-                namespace: target.namespace,
-                datacenters: config.nomad.datacenters,
-                nodePool: config.nomad.nodePool,
-                constraints: config.job.constraints,
-                env: probeEnvironment(config),
-                files: taskFiles(config),
-                uid: config.image.uid,
-                gid: config.image.gid,
-                memory: config.resources.memory,
-              },
-              deadline: config.job.healthyDeadline,
-            },
-            image: image.reference,
-            generation: secretsGeneration,
-            dependsOn: [after],
-          })
-        : undefined;
+      toLookAt &&
+      new StoreProbe(this, "store-probe", {
+        root,
+        spec: toLookAt,
+        image: image.reference,
+        generation: secretsGeneration,
+        dependsOn: [after],
+      });
 
     // Clients without volumes are prepared too: what they had for the job is taken off them.
     const prepare = (after: TerraformResource) =>
@@ -154,7 +127,8 @@ export class MlflowStack extends TerraformStack {
     let volumes: NomadVolumes | undefined;
     if (config.storage.backendStore.type === "managed-postgresql") {
       volumes = prepare(claim.resource);
-      const postgresql = this.postgresql(config, config.storage.backendStore, {
+      const postgresql = new ManagedPostgresql(this, "postgresql", {
+        ...managedPostgresql(config, config.storage.backendStore),
         root,
         provider: nomad,
         generation: postgresqlGeneration,
@@ -214,34 +188,14 @@ export class MlflowStack extends TerraformStack {
       dependsOn: [claim.resource],
     });
 
+    const dns = record.spec && {
+      server: record.spec.server,
+      name: config.hostname,
+      target: record.spec.target,
+    };
     new DeploymentCheck(this, "deployment-check", {
       root,
-      spec: {
-        nomad: target,
-        job: config.job.name,
-        hostname: config.hostname,
-        url,
-        through: config.check.through,
-        artifacts: artifactsAccess(config.storage),
-        ...(config.storage.artifactsServer
-          ? {
-              artifactsServer: {
-                url: artifactsServerUrl(config.storage, url),
-                root: artifactRoot(config.storage, url),
-              },
-            }
-          : {}),
-        login: loginOfCheck(config),
-        traefik: traefikProvider(config),
-        dns: record.spec && {
-          server: record.spec.server,
-          name: config.hostname,
-          target: record.spec.target,
-        },
-        mlflowVersion: mlflowVersion(root),
-        // Nomad gives up by itself at the healthy deadline; what it can't place waits for ever.
-        deadline: config.job.healthyDeadline + 60,
-      },
+      spec: checkSpec(config, dns, mlflowVersion(root)),
       image: image.reference,
       after: record.spec ? [job.resource, record.resource] : [job.resource],
     });
@@ -254,34 +208,6 @@ export class MlflowStack extends TerraformStack {
     if (volumes && !volumes.resource)
       this.output("playbook_command", escapeTerraform(volumes.command));
     this.output("nomad_job_url", `${address}/ui/jobs/${config.job.name}@${target.namespace}`);
-  }
-
-  private postgresql(
-    config: HomelabConfig,
-    store: ManagedPostgresqlConfig,
-    deploy: Pick<ManagedPostgresqlProps, "root" | "provider" | "generation" | "dependsOn">,
-  ): ManagedPostgresql {
-    const [volume] = allVolumes(config);
-    if (!volume) throw new Error("there is no volume for PostgreSQL");
-    return new ManagedPostgresql(this, "postgresql", {
-      ...deploy,
-      datacenters: config.nomad.datacenters,
-      nodePool: config.nomad.nodePool,
-      priority: config.job.priority,
-      image: store.image,
-      port: store.port,
-      hostNetwork: store.hostNetwork,
-      volume: { name: volume.name, destination: "/mnt/backend_store", data: dataOf(volume) },
-      uid: config.image.uid,
-      gid: config.image.gid,
-      connections: store.connections,
-      cpu: store.cpu,
-      memory: store.memory,
-      healthyDeadline: config.job.healthyDeadline,
-      secrets: postgresqlSecretsSpec(config),
-      password: POSTGRESQL_PASSWORD,
-      adopt: config.job.adopt,
-    });
   }
 
   private docker(config: HomelabConfig): DockerProvider {
