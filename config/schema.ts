@@ -5,56 +5,30 @@
 import { isIP } from "node:net";
 import { z } from "zod";
 import { checkArtifactsServer } from "./artifacts-server.ts";
-import { auth } from "./auth.ts";
 import { clients } from "./client.ts";
-import { constraint } from "./constraint.ts";
 import { dns } from "./dns.ts";
 import { extrasOf } from "./extras.ts";
 import {
   absolutePath,
   hostname,
   httpUrl,
-  id,
-  image,
   isHostname,
   isPort,
   name,
   oneLine,
   plainLine,
-  port,
   restart,
   text,
   wholeNumber,
 } from "./fields.ts";
+import { image } from "./image.ts";
+import { job } from "./job.ts";
 import { neededMemory } from "./memory.ts";
-import { secret } from "./secret.ts";
-import { extraArgs } from "./server-options.ts";
+import { server } from "./server.ts";
 import { checkStorage, driversOfServer, storage } from "./storage.ts";
 import { sweep } from "./sweep.ts";
 import { traefik } from "./traefik.ts";
 import { checkPlaces, volumes } from "./volume.ts";
-
-/** What the deploy sets, and what its checks rest on: the volumes' sentinels, the memory model. */
-const RESERVED =
-  /^(HOMELAB_.*|MLFLOW_SERVER_(ALLOWED_HOSTS|CORS_ALLOWED_ORIGINS)|MLFLOW_(BACKEND|REGISTRY)_STORE_URI|MLFLOW_(ARTIFACTS_DESTINATION|DEFAULT_ARTIFACT_ROOT|ARTIFACTS_ONLY)|MLFLOW_AUTH_.*|MLFLOW_FLASK_SERVER_SECRET_KEY|MLFLOW_STATIC_PREFIX|MLFLOW_EXPOSE_PROMETHEUS|PROMETHEUS_MULTIPROC_DIR|prometheus_multiproc_dir|PATH|LD_.*)$/;
-
-/** By the names of environment variables. */
-const byVariable = <T extends z.ZodType>(value: T) =>
-  z
-    .record(
-      z.string().regex(/^[A-Za-z_][A-Za-z0-9_]*$/, { error: "a name of letters, digits and _" }),
-      value,
-    )
-    .superRefine((env, context) => {
-      for (const key of Object.keys(env).filter((each) => RESERVED.test(each)))
-        context.addIssue({
-          code: "custom",
-          path: [key],
-          input: env[key],
-          message: "a variable that the deploy does not set by itself",
-        });
-    })
-    .default({});
 
 export const homelabSchema = z
   .strictObject({
@@ -134,71 +108,8 @@ export const homelabSchema = z
           ),
       })
       .describe("The registry the image is pushed to. A login is docker's own (`docker login`)."),
-    image: z
-      .strictObject({
-        name: z
-          .string()
-          .regex(/^(?=.{1,128}$)[a-z0-9]+([._-][a-z0-9]+)*(\/[a-z0-9]+([._-][a-z0-9]+)*)*$/, {
-            error: "a repository name of at most 128 lower-case letters, digits and . _ - /",
-          })
-          .default("mlflow")
-          .describe("Repository name in the registry. The tag is v and what version.txt says."),
-        baseImage: image("python:3.11-slim-bookworm")
-          .default("python:3.11-slim-bookworm")
-          .describe("Base image: a slim Debian with Python 3.11 to 3.13."),
-        uid: id("uid").default(1000).describe("User id of the server, and owner of the volumes."),
-        gid: id("gid").default(1000).describe("Group id of the server, and group of the volumes."),
-        caBundle: absolutePath()
-          .optional()
-          .describe(
-            "PEM file of certificate authorities for the build, where a proxy or mirror has a private CA. A BuildKit secret: it is not in the image.",
-          ),
-      })
-      .prefault({})
-      .describe("The server's image, built from image/."),
-    server: z
-      .strictObject({
-        workers: wholeNumber("", 1, 16).default(2).describe("Worker processes of the server."),
-        allowedHosts: z
-          .array(
-            z
-              .string()
-              .regex(/^[^\s,]+$/, { error: "a Host header, without blanks and commas" })
-              .regex(/[^*:]/, { error: "a Host header, and not any: MLflow would answer all" }),
-          )
-          .default([])
-          .describe("More Host headers to accept, beside hostname and url. Ports are literal."),
-        corsOrigins: z
-          .array(httpUrl())
-          .default([])
-          .describe("More browser origins to accept, beside url."),
-        auth,
-        staticPrefix: z
-          .string()
-          .regex(/^((\/[\w.~-]+)+)?$/, {
-            error:
-              "a path without a slash at its end, such as /mlflow, of letters, digits and . _ ~ -",
-          })
-          .default("")
-          .describe(
-            "Path below which MLflow answers, where its name has other pages too. Clients' URL, Traefik's rule and the checks follow.",
-          ),
-        prometheus: z
-          .boolean()
-          .default(false)
-          .describe(
-            "Expose metrics of the requests at /metrics, for Prometheus to scrape by the Nomad client's address and port.",
-          ),
-        extraArgs,
-        env: byVariable(z.string().regex(/^[^\0]*$/, { error: "a text without NUL" })).describe(
-          "More environment variables of the server. Not for secrets.",
-        ),
-        secrets: byVariable(secret()).describe(
-          'Environment variables of the server that are secrets, each with where it is found when you deploy: { env: "NAME" } or { file: "/path" }. They are kept as a Nomad variable.',
-        ),
-      })
-      .prefault({})
-      .describe("The MLflow tracking server."),
+    image,
+    server,
     resources: z
       .strictObject({
         cpu: wholeNumber("MHz, ", 50, 1_000_000)
@@ -238,39 +149,7 @@ export const homelabSchema = z
       })
       .prefault({})
       .describe("The playbook that prepares the clients."),
-    job: z
-      .strictObject({
-        name: name().default("mlflow").describe("Name of the Nomad job."),
-        priority: wholeNumber("", 1, 100)
-          .default(50)
-          .describe("Priority of the job; higher goes first."),
-        count: wholeNumber("", 1, 32)
-          .default(1)
-          .describe(
-            "Servers at a time, spread over the clients. More than 1 only with stores that they can share.",
-          ),
-        port: port()
-          .optional()
-          .describe("Fixed port on the Nomad client. Default: Nomad picks one; Traefik finds it."),
-        constraints: z
-          .array(constraint)
-          .default([])
-          .describe("Constraints on the clients the job may run on."),
-        killTimeout: wholeNumber("seconds, ", 1, 600)
-          .default(30)
-          .describe("Seconds the server has to end its requests before it is killed."),
-        healthyDeadline: wholeNumber("seconds, ", 30, 3600)
-          .default(180)
-          .describe(
-            "Seconds a new server has to become healthy, the pull of its image included, before the old one is put back.",
-          ),
-        adopt: z
-          .boolean()
-          .default(false)
-          .describe("Take over a job of this name that an earlier deploy from here did not make."),
-      })
-      .prefault({})
-      .describe("The Nomad job."),
+    job,
     service: z
       .strictObject({
         name: name().default("mlflow").describe("Name of the service."),
@@ -324,15 +203,6 @@ export const homelabSchema = z
     },
     toldWith("server", "resources", "storage"),
   )
-  .superRefine(({ server: { env, secrets } }, context) => {
-    for (const key of Object.keys(secrets).filter((each) => Object.hasOwn(env, each)))
-      context.addIssue({
-        code: "custom",
-        path: ["server", "env", key],
-        input: env[key],
-        message: "a variable that is not in server.secrets as well",
-      });
-  }, toldWith("server"))
   .superRefine(
     ({ server, traefik }, context) => {
       if (server.auth.type === "basic" && traefik.enable && traefik.basicAuth)
