@@ -20,7 +20,7 @@ export interface Server {
   readonly pid: number;
 }
 
-export interface ServerOptions {
+interface ServerOptions {
   readonly name: string;
   readonly command: readonly string[];
   /** @default the image that was deployed */

@@ -12,7 +12,7 @@ import { interruption, run } from "./run.ts";
 import { dataDirectory, ours, type Server, stock, withServer } from "./servers.ts";
 
 export const BUCKET = "bench";
-export const DATABASE = "bench";
+const DATABASE = "bench";
 
 export type BackendStore = "sqlite" | "postgresql";
 export type Artifacts = "volume" | "s3";

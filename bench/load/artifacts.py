@@ -8,15 +8,13 @@ A megabyte is 1,000,000 bytes. What comes back is compared with what was sent.
 import argparse
 import hashlib
 import http.client
-import json
 import os
 import urllib.parse
 import uuid
 
-from client import together
+from client import CHUNK, there_and_back
 
 ARTIFACTS = "/api/2.0/mlflow-artifacts/artifacts"
-CHUNK = 1_000_000
 
 
 def connect(url: str) -> http.client.HTTPConnection:
@@ -60,21 +58,12 @@ def main() -> None:
     folder = f"{ARTIFACTS}/bench-{uuid.uuid4().hex}"
     paths = [f"{folder}/{index}.bin" for index in range(args.clients)]
 
-    up, failures = together(
-        args.clients, lambda index: upload(args.url, paths[index], block, args.megabytes)
+    there_and_back(
+        args.clients,
+        args.megabytes,
+        lambda index: upload(args.url, paths[index], block, args.megabytes),
+        lambda index: download(args.url, paths[index], digest.hexdigest()),
     )
-    down, lost = together(
-        args.clients, lambda index: download(args.url, paths[index], digest.hexdigest())
-    )
-    total = args.clients * args.megabytes
-    result = {
-        "clients": args.clients,
-        "megabytes": args.megabytes,
-        "uploadMBPerSecond": round(total / up, 1),
-        "downloadMBPerSecond": round(total / down, 1),
-        "failures": failures + lost,
-    }
-    print(json.dumps(result))
 
 
 if __name__ == "__main__":

@@ -9,6 +9,8 @@ import urllib.parse
 from collections.abc import Callable
 
 API = "/api/2.0/mlflow"
+# Bytes of a megabyte, and of what is sent or read at a time.
+CHUNK = 1_000_000
 
 
 class Client:
@@ -52,6 +54,29 @@ def together(clients: int, work: Callable[[int], None]) -> tuple[float, list[str
     for thread in threads:
         thread.join()
     return time.perf_counter() - start, failures
+
+
+def there_and_back(
+    clients: int,
+    megabytes: int,
+    upload: Callable[[int], None],
+    download: Callable[[int], None],
+) -> None:
+    """Upload from all clients, then download in all of them, and print one JSON line.
+
+    Each sends, and gets, so many megabytes of 1,000,000 bytes.
+    """
+    up, failures = together(clients, upload)
+    down, lost = together(clients, download)
+    total = clients * megabytes
+    result = {
+        "clients": clients,
+        "megabytes": megabytes,
+        "uploadMBPerSecond": round(total / up, 1),
+        "downloadMBPerSecond": round(total / down, 1),
+        "failures": failures + lost,
+    }
+    print(json.dumps(result))
 
 
 def repeat(clients: int, seconds: float, request: Callable[[int, int], None]) -> None:

@@ -7,16 +7,13 @@ By boto3's upload_file and download_file, as MLflow's own client does. Credentia
 
 import argparse
 import hashlib
-import json
 import os
 import tempfile
 import uuid
 from pathlib import Path
 
 import boto3
-from client import together
-
-CHUNK = 1_000_000
+from client import CHUNK, there_and_back
 
 
 def main() -> None:
@@ -47,17 +44,7 @@ def main() -> None:
             if hashlib.file_digest(file, "sha256").hexdigest() != digest.hexdigest():
                 raise RuntimeError(f"{keys[index]}: not what was sent")
 
-    up, failures = together(args.clients, upload)
-    down, lost = together(args.clients, download)
-    total = args.clients * args.megabytes
-    result = {
-        "clients": args.clients,
-        "megabytes": args.megabytes,
-        "uploadMBPerSecond": round(total / up, 1),
-        "downloadMBPerSecond": round(total / down, 1),
-        "failures": failures + lost,
-    }
-    print(json.dumps(result))
+    there_and_back(args.clients, args.megabytes, upload, download)
 
 
 if __name__ == "__main__":
