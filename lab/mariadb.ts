@@ -3,11 +3,11 @@
  * MySQL. Its data does not outlive the lab.
  */
 import { chownSync, existsSync, mkdirSync, rmSync, writeFileSync } from "node:fs";
-import { connect } from "node:net";
 import { dirname, join } from "node:path";
 import { execa } from "execa";
 import { installedProgram } from "./debian-packages.ts";
 import type { ServerCertificate } from "./postgresql.ts";
+import { refusal } from "./refusal.ts";
 import { ensureServer, type ServerCommand } from "./servers.ts";
 import type { LabSettings } from "./settings.ts";
 import type { Work } from "./work.ts";
@@ -99,13 +99,7 @@ function server(
       ...(tls ? [`--ssl-cert=${tls.certificate}`, `--ssl-key=${tls.key}`] : []),
     ],
     user: LAB_MARIADB_USER,
-    unhealthy: () =>
-      new Promise((resolve) => {
-        const socket = connect(port, "127.0.0.1");
-        socket.once("connect", () => resolve(undefined));
-        socket.once("error", (error) => resolve(error.message));
-        socket.once("connect", () => socket.destroy());
-      }),
+    unhealthy: () => refusal(port),
     patience: 60,
   };
 }

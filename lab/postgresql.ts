@@ -1,10 +1,10 @@
 /** A PostgreSQL server beside the lab, from Debian's packages; its data does not outlive the lab. */
 import { chownSync, existsSync, mkdirSync, readdirSync, rmSync, writeFileSync } from "node:fs";
-import { connect } from "node:net";
 import { dirname, join } from "node:path";
 import { execa } from "execa";
 import { aptInstall } from "./debian-packages.ts";
 import { labErrors } from "./errors.ts";
+import { refusal } from "./refusal.ts";
 import { ensureServer, type ServerCommand } from "./servers.ts";
 import type { LabSettings } from "./settings.ts";
 import type { Work } from "./work.ts";
@@ -121,13 +121,7 @@ function server(
       ...(tls ? ["-c", `ssl_key_file=${tls.key}`] : []),
     ],
     user,
-    unhealthy: () =>
-      new Promise((resolve) => {
-        const socket = connect(port, "127.0.0.1");
-        socket.once("connect", () => resolve(undefined));
-        socket.once("error", (error) => resolve(error.message));
-        socket.once("connect", () => socket.destroy());
-      }),
+    unhealthy: () => refusal(port),
     patience: 60,
   };
 }
