@@ -5,12 +5,8 @@ import { execa } from "execa";
 import { bridgeAddress } from "../lab/bridge.ts";
 import { ensurePostgresql, LAB_SUPERUSER } from "../lab/postgresql.ts";
 import { stopServer } from "../lab/servers.ts";
-import { labSettings } from "../lab/settings.ts";
-import { readLabState } from "../lab/state.ts";
 import { ensureVersitygw, LAB_S3_ACCOUNT } from "../lab/versitygw.ts";
-
-const settings = labSettings();
-const work = { settings, signal: new AbortController().signal, say: () => {} };
+import { dockerHost, settings, work } from "./deployed.ts";
 
 /** What a deploy reads the stores' secrets from. */
 export const SECRETS = {
@@ -34,11 +30,7 @@ export async function startStores(name: string): Promise<Stores> {
   await ensurePostgresql(["127.0.0.1", bridge], work);
   await startS3();
   mkdirSync(join(settings.s3.dataDir, name), { recursive: true });
-  // A lab that was kept has them from the last run.
-  await sql(`DROP DATABASE IF EXISTS ${name} WITH (FORCE)`);
-  await sql(`DROP ROLE IF EXISTS ${name}`);
-  await sql(`CREATE ROLE ${name} LOGIN PASSWORD '${name}-password'`);
-  await sql(`CREATE DATABASE ${name} OWNER ${name}`);
+  await makeDatabase(name, `${name}-password`);
   const database = `${bridge}:${settings.ports.postgresql}`;
   process.env[SECRETS.uri] = `postgresql://${name}:${name}-password@${database}/${name}`;
   process.env[SECRETS.accessKeyId] = LAB_S3_ACCOUNT.access;
@@ -52,12 +44,21 @@ export async function startS3(): Promise<void> {
 }
 
 function thisMachine(): Promise<string> {
-  return bridgeAddress(readLabState(settings)?.dockerHost ?? "");
+  return bridgeAddress(dockerHost);
 }
 
 export async function stopStores(): Promise<void> {
   await stopServer(settings, "postgresql");
   await stopServer(settings, "versitygw");
+}
+
+/** An empty database, and a role of the same name that owns it. */
+export async function makeDatabase(name: string, password: string): Promise<void> {
+  // Another file's tests have left them, or the last run's in a lab that was kept.
+  await sql(`DROP DATABASE IF EXISTS ${name} WITH (FORCE)`);
+  await sql(`DROP ROLE IF EXISTS ${name}`);
+  await sql(`CREATE ROLE ${name} LOGIN PASSWORD '${password.replaceAll("'", "''")}'`);
+  await sql(`CREATE DATABASE ${name} OWNER ${name}`);
 }
 
 /** Runs SQL as the superuser. */

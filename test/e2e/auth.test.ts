@@ -4,28 +4,17 @@ import { execa } from "execa";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { ROOT } from "../../config/load.ts";
 import { bridgeAddress } from "../../lab/bridge.ts";
-import { ensurePostgresql, LAB_SUPERUSER } from "../../lab/postgresql.ts";
+import { ensurePostgresql } from "../../lab/postgresql.ts";
 import { stopServer } from "../../lab/servers.ts";
-import { labSettings } from "../../lab/settings.ts";
-import { readLabState } from "../../lab/state.ts";
-import { NomadApi } from "../../nomad/api.ts";
 import type { NomadAllocation } from "../../nomad/types.ts";
 import { Checkout } from "../checkout.ts";
+import { dockerHost, nomad, settings, url, work } from "../deployed.ts";
 import { expectNone, placesOfSecrets } from "../secret-places.ts";
+import { makeDatabase, sql } from "../stores.ts";
 import { isLate } from "../time-left.ts";
 import { testToolsDirectory } from "../tools.ts";
 
 const late = isLate("MLflow's own logins");
-
-const settings = labSettings();
-const work = { settings, signal: new AbortController().signal, say: () => {} };
-const url = `http://localhost:${settings.ports.traefik}`;
-const dockerHost = readLabState(settings)?.dockerHost ?? "";
-const nomad = new NomadApi({
-  address: `http://127.0.0.1:${settings.ports.nomadHttp}`,
-  region: "global",
-  namespace: "default",
-});
 
 /** What HTTP, a shell, an .ini file, HCL and Terraform would read. */
 const ADMIN_PASSWORD = "adm:in %40 ${x} %{y} {{z}} '\"";
@@ -234,21 +223,12 @@ describe.skipIf(late)("a deploy with MLflow's own logins", () => {
 });
 
 describe.skipIf(late)("MLflow's own logins on PostgreSQL", () => {
-  const sql = async (command: string, name = "postgres") => {
-    const at = ["-h", "127.0.0.1", "-p", String(settings.ports.postgresql)];
-    const args = [...at, "-U", LAB_SUPERUSER.name, "-d", name, "-qAt", "-c", command];
-    return (await execa("psql", args, { env: { PGPASSWORD: LAB_SUPERUSER.password } })).stdout;
-  };
-
   it("are in the same database, with a schema version of their own", async () => {
     // Else the deploy would say that the runs in SQLite were not seen any more.
     expect((await checkout.make("destroy", "YES=1")).exitCode).toBe(0);
     const addresses = ["127.0.0.1", await bridgeAddress(dockerHost)];
     await ensurePostgresql(addresses, work);
-    await sql("DROP DATABASE IF EXISTS auth");
-    await sql("DROP ROLE IF EXISTS auth");
-    await sql("CREATE ROLE auth LOGIN PASSWORD 'p@ss%word'");
-    await sql("CREATE DATABASE auth OWNER auth ENCODING 'UTF8' TEMPLATE template0");
+    await makeDatabase("auth", "p@ss%word");
     process.env.E2E_DB = `postgresql://auth:p%40ss%25word@${addresses[1]}:${settings.ports.postgresql}/auth`;
     checkout.configure(`
       storage: { backendStore: { type: "postgresql", uri: { env: "E2E_DB" } } },

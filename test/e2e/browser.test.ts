@@ -6,11 +6,10 @@ import { type Browser, chromium, type Page } from "playwright-core";
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 import { ROOT } from "../../config/load.ts";
 import { onPath } from "../../lab/on-path.ts";
-import { labSettings } from "../../lab/settings.ts";
 import { Checkout } from "../checkout.ts";
+import { settings } from "../deployed.ts";
 import { testToolsDirectory } from "../tools.ts";
 
-const settings = labSettings();
 // Chromium takes every name below localhost for this machine; Python asks the system, which may not.
 const UI = `http://mlflow.localhost:${settings.ports.traefik}`;
 const API = `http://localhost:${settings.ports.traefik}`;

@@ -5,21 +5,17 @@ import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { setTimeout as sleep } from "node:timers/promises";
 import { execa } from "execa";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { Result } from "../../client/examine.ts";
 import { ROOT } from "../../config/load.ts";
-import { labSettings } from "../../lab/settings.ts";
-import { readLabState } from "../../lab/state.ts";
 import { mlflowVersion } from "../../stacks/mlflow-version.ts";
 import { Checkout } from "../checkout.ts";
+import { dockerHost, nomadAddress, settings, url } from "../deployed.ts";
 import { type Authority, makeAuthority, startTlsFront } from "../tls-front.ts";
 import { testToolsDirectory } from "../tools.ts";
+import { until } from "./tracking.ts";
 
-const settings = labSettings();
-const url = `http://localhost:${settings.ports.traefik}`;
-const nomad = `http://127.0.0.1:${settings.ports.nomadHttp}`;
 const tools = testToolsDirectory();
 const version = mlflowVersion(ROOT);
 const closing: (() => unknown)[] = [];
@@ -80,11 +76,6 @@ async function doctor(env: Record<string, string> = {}): Promise<Report> {
 function wrong({ checks }: Report): Record<string, string> {
   const all = Object.values(checks).filter(({ status }) => status === "wrong");
   return Object.fromEntries(all.map(({ check, found, todo }) => [check, `${found}; ${todo}`]));
-}
-
-async function until(condition: () => Promise<boolean>): Promise<void> {
-  for (const end = Date.now() + 60_000; !(await condition()); await sleep(500))
-    if (Date.now() > end) throw new Error("not after 60 s");
 }
 
 /** The user's training script. */
@@ -380,7 +371,7 @@ describe("with an MLflow that hangs", () => {
   async function docker(command: "pause" | "unpause"): Promise<void> {
     const { job } = JSON.parse((await homelab(["status", "--json"])).stdout);
     await execa("docker", [command, `mlflow_app-${job.allocations[0].id}`], {
-      env: { DOCKER_HOST: readLabState(settings)?.dockerHost },
+      env: { DOCKER_HOST: dockerHost },
     });
   }
 
@@ -388,7 +379,7 @@ describe("with an MLflow that hangs", () => {
   afterAll(() => docker("unpause"));
 
   it("status says that it runs and is not healthy, and ends with 1", async () => {
-    await until(async () => (await homelab(["status"])).exitCode === 1);
+    await until("it says so", 60, async () => (await homelab(["status"])).exitCode === 1);
     const { stdout } = await homelab(["status"]);
     expect(stdout.split("\n")[0]).toBe("MLflow is not healthy.");
     expect(stdout).toMatch(/allocation {3}[0-9a-f]{8} on localhost: running, not healthy/);
@@ -464,9 +455,9 @@ describe("a deployment that asks for a login", () => {
 describe("without an MLflow", () => {
   beforeAll(async () => {
     checkout.configure("");
-    const stopped = await fetch(`${nomad}/v1/job/mlflow`, { method: "DELETE" });
+    const stopped = await fetch(`${nomadAddress}/v1/job/mlflow`, { method: "DELETE" });
     expect(stopped.status).toBe(200);
-    await until(async () => (await fetch(`${url}/health`)).status === 404);
+    await until("it is gone", 60, async () => (await fetch(`${url}/health`)).status === 404);
   });
 
   it("doctor says that nothing answers, and where to look", async () => {

@@ -5,27 +5,20 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { bridgeAddress } from "../../lab/bridge.ts";
 import { installedProgram } from "../../lab/debian-packages.ts";
 import { ensureMariadb, LAB_MARIADB_ADMIN, LAB_MARIADB_USER } from "../../lab/mariadb.ts";
-import { ensurePostgresql, LAB_SUPERUSER, type ServerCertificate } from "../../lab/postgresql.ts";
+import { ensurePostgresql, type ServerCertificate } from "../../lab/postgresql.ts";
 import { stopServer } from "../../lab/servers.ts";
-import { labSettings, pidFile } from "../../lab/settings.ts";
-import { readLabState } from "../../lab/state.ts";
-import { NomadApi } from "../../nomad/api.ts";
+import { pidFile } from "../../lab/settings.ts";
 import type { NomadAllocation, NomadJob } from "../../nomad/types.ts";
 import { Checkout } from "../checkout.ts";
+import { dockerHost, nomad, settings, url, work } from "../deployed.ts";
+import { makeDatabase, sql } from "../stores.ts";
 import { isLate } from "../time-left.ts";
 import { type Authority, makeAuthority } from "../tls-front.ts";
 import { type Logged, Tracking, until } from "./tracking.ts";
 
 const late = isLate("MySQL and TLS to databases");
 
-const settings = labSettings();
-const work = { settings, signal: new AbortController().signal, say: () => {} };
-const nomad = new NomadApi({
-  address: `http://127.0.0.1:${settings.ports.nomadHttp}`,
-  region: "global",
-  namespace: "default",
-});
-const tracking = new Tracking(`http://localhost:${settings.ports.traefik}`);
+const tracking = new Tracking(url);
 
 /** What a URI keeps for itself. */
 const PASSWORD = "p@ss/w:rd#1%?[] $`";
@@ -35,7 +28,6 @@ let checkout: Checkout;
 let logged: Logged;
 
 beforeAll(async () => {
-  const dockerHost = readLabState(settings)?.dockerHost ?? "";
   addresses = ["127.0.0.1", await bridgeAddress(dockerHost)];
   authority = await makeAuthority();
   checkout = await Checkout.create("databases-of-yours");
@@ -204,16 +196,6 @@ describe.skipIf(late)("a deploy to a MySQL", () => {
 });
 
 describe.skipIf(late)("a deploy to a PostgreSQL by TLS", () => {
-  async function sql(command: string, name = "postgres"): Promise<string> {
-    const options = ["-h", "127.0.0.1", "-p", String(settings.ports.postgresql), "-U"];
-    const { stdout } = await execa(
-      "psql",
-      [...options, LAB_SUPERUSER.name, "-d", name, "-qAt", "-v", "ON_ERROR_STOP=1", "-f", "-"],
-      { env: { PGPASSWORD: LAB_SUPERUSER.password }, input: command },
-    );
-    return stdout;
-  }
-
   async function serverUser(): Promise<{ uid: number; gid: number }> {
     const id = async (option: string) => Number((await execa("id", [option, "postgres"])).stdout);
     return { uid: await id("--user"), gid: await id("--group") };
@@ -221,8 +203,7 @@ describe.skipIf(late)("a deploy to a PostgreSQL by TLS", () => {
 
   it("is refused while the job has its runs in MySQL", async () => {
     await ensurePostgresql(addresses, work);
-    await sql(`CREATE ROLE mlflow LOGIN PASSWORD '${PASSWORD}'`);
-    await sql("CREATE DATABASE mlflow OWNER mlflow");
+    await makeDatabase("mlflow", PASSWORD);
     setUri("postgresql", PASSWORD);
     configure("postgresql");
     await expectRefusal("keeps its runs in mysql, and would not see them with postgresql");

@@ -5,23 +5,16 @@ import { execa } from "execa";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { CONTAINERS_NETWORK } from "../../lab/nomad-client.ts";
 import { ensurePostgresqlImage, LAB_POSTGRESQL_MAJOR } from "../../lab/postgresql-image.ts";
-import { labSettings } from "../../lab/settings.ts";
-import { readLabState } from "../../lab/state.ts";
-import { NomadApi } from "../../nomad/api.ts";
 import type { NomadAllocation, NomadJob } from "../../nomad/types.ts";
 import { Checkout } from "../checkout.ts";
+import { dockerHost, nomad, nomadAddress, nomadBinary, settings, url, work } from "../deployed.ts";
 import { isLate } from "../time-left.ts";
 import { type Logged, Tracking, until } from "./tracking.ts";
 
 const late = isLate("a PostgreSQL that the deploy runs");
 
-const settings = labSettings();
-const work = { settings, signal: new AbortController().signal, say: () => {} };
-const state = readLabState(settings);
-const docker = { env: { DOCKER_HOST: state?.dockerHost ?? "" } };
-const address = `http://127.0.0.1:${settings.ports.nomadHttp}`;
-const nomad = new NomadApi({ address, region: "global", namespace: "default" });
-const tracking = new Tracking(`http://localhost:${settings.ports.traefik}`);
+const docker = { env: { DOCKER_HOST: dockerHost } };
+const tracking = new Tracking(url);
 const data = join(settings.volumes.backendStore, "postgresql");
 
 const DATABASE = "mlflow-postgresql";
@@ -102,8 +95,8 @@ async function allocExec(input: Buffer | undefined, ...command: string[]): Promi
     DATABASE,
   ];
   const run = ["alloc", "exec", ...options, ...command];
-  const { stdout } = await execa(state?.nomadBinary ?? "nomad", run, {
-    env: { NOMAD_ADDR: address },
+  const { stdout } = await execa(nomadBinary, run, {
+    env: { NOMAD_ADDR: nomadAddress },
     encoding: "buffer",
     ...(input ? { input } : {}),
   });

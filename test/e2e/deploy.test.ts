@@ -4,20 +4,12 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { execa } from "execa";
 import { beforeAll, describe, expect, it } from "vitest";
 import { ROOT } from "../../config/load.ts";
-import { labSettings, pidFile } from "../../lab/settings.ts";
-import { readLabState } from "../../lab/state.ts";
-import { NomadApi } from "../../nomad/api.ts";
+import { pidFile } from "../../lab/settings.ts";
 import type { NomadAllocation, NomadJob } from "../../nomad/types.ts";
 import { Checkout } from "../checkout.ts";
+import { dockerHost, nomad, nomadBinary, settings, url } from "../deployed.ts";
 import { testToolsDirectory } from "../tools.ts";
 
-const settings = labSettings();
-const url = `http://localhost:${settings.ports.traefik}`;
-const nomad = new NomadApi({
-  address: `http://127.0.0.1:${settings.ports.nomadHttp}`,
-  region: "global",
-  namespace: "default",
-});
 let checkout: Checkout;
 /** The run that is logged first and has to be there after everything that follows. */
 let logged: { run: string; sha256: string };
@@ -69,7 +61,7 @@ async function runningAllocation(): Promise<NomadAllocation> {
 async function environment({ ID }: NomadAllocation): Promise<string[]> {
   const inspect = ["inspect", "--format", "{{json .Config.Env}}", `mlflow_app-${ID}`];
   const { stdout } = await execa("docker", inspect, {
-    env: { DOCKER_HOST: readLabState(settings)?.dockerHost },
+    env: { DOCKER_HOST: dockerHost },
   });
   return JSON.parse(stdout);
 }
@@ -233,14 +225,13 @@ describe("make deploy", () => {
       }
     }`;
     const env = { NOMAD_ADDR: nomad.address };
-    const binary = readLabState(settings)?.nomadBinary ?? "nomad";
-    await execa(binary, ["job", "run", "-detach", "-"], { env, input: spec });
+    await execa(nomadBinary, ["job", "run", "-detach", "-"], { env, input: spec });
     const { output, exitCode } = await checkout.make("deploy");
     expect(exitCode).not.toBe(0);
     expect(output).toMatch(
       /a job "foreign" is there that was not deployed from here; set job\.adopt/,
     );
-    await execa(binary, ["job", "stop", "-purge", "-detach", "foreign"], { env });
+    await execa(nomadBinary, ["job", "stop", "-purge", "-detach", "foreign"], { env });
     checkout.configure("");
     expect((await checkout.make("deploy")).exitCode).toBe(0);
     await expectRunIsThere();
@@ -250,7 +241,7 @@ describe("make deploy", () => {
 describe("the deployed server", () => {
   it("comes back with its data when its process is killed", async () => {
     const { ID } = await runningAllocation();
-    const docker = ["--host", readLabState(settings)?.dockerHost ?? ""];
+    const docker = ["--host", dockerHost];
     const names = await execa("docker", [...docker, "ps", "--quiet", "--filter", `name=${ID}`]);
     await execa("docker", [...docker, "kill", names.stdout.trim()]);
     expect(await answers()).toBe(false);

@@ -4,28 +4,19 @@ import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { execa } from "execa";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { ROOT } from "../../config/load.ts";
 import { bridgeAddress } from "../../lab/bridge.ts";
-import { ensurePostgresql, LAB_SUPERUSER } from "../../lab/postgresql.ts";
+import { ensurePostgresql } from "../../lab/postgresql.ts";
 import { stopServer } from "../../lab/servers.ts";
-import { labSettings, pidFile } from "../../lab/settings.ts";
-import { readLabState } from "../../lab/state.ts";
+import { pidFile } from "../../lab/settings.ts";
 import { ensureVersitygw, LAB_S3_ACCOUNT } from "../../lab/versitygw.ts";
-import { NomadApi } from "../../nomad/api.ts";
 import type { NomadAllocation } from "../../nomad/types.ts";
 import { Checkout } from "../checkout.ts";
+import { dockerHost, nomad, settings, url, work } from "../deployed.ts";
 import { expectNone, placesOfSecrets } from "../secret-places.ts";
-import { testToolsDirectory } from "../tools.ts";
+import { makeDatabase, sql } from "../stores.ts";
+import { type Logged, Tracking, until } from "./tracking.ts";
 
-const settings = labSettings();
-const work = { settings, signal: new AbortController().signal, say: () => {} };
-const url = `http://localhost:${settings.ports.traefik}`;
-const dockerHost = readLabState(settings)?.dockerHost ?? "";
-const nomad = new NomadApi({
-  address: `http://127.0.0.1:${settings.ports.nomadHttp}`,
-  region: "global",
-  namespace: "default",
-});
+const tracking = new Tracking(url);
 
 /** What a URI keeps for itself, and what a shell, HCL and Terraform would read. */
 const PASSWORD = "p@ss/w:rd#1%?[] $`{{x}}'\"";
@@ -33,7 +24,7 @@ const API_KEY = "api-key-${x}-%{y}-{{z}}";
 let addresses: string[];
 let database: string;
 let checkout: Checkout;
-let logged: { run: string; model: string; version: string; artifacts: string; sha256: string };
+let logged: Logged;
 
 beforeAll(async () => {
   addresses = ["127.0.0.1", await bridgeAddress(dockerHost)];
@@ -41,8 +32,7 @@ beforeAll(async () => {
   await ensurePostgresql(addresses, work);
   await ensureVersitygw(addresses, work);
   mkdirSync(join(settings.s3.dataDir, "mlflow"), { recursive: true });
-  await sql(`CREATE ROLE mlflow LOGIN PASSWORD '${PASSWORD.replaceAll("'", "''")}'`);
-  await sql("CREATE DATABASE mlflow OWNER mlflow");
+  await makeDatabase("mlflow", PASSWORD);
   process.env.E2E_S3_KEY = LAB_S3_ACCOUNT.access;
   process.env.E2E_S3_SECRET = LAB_S3_ACCOUNT.secret;
   process.env.E2E_API_KEY = API_KEY;
@@ -57,16 +47,6 @@ afterAll(async () => {
   await stopServer(settings, "postgresql");
   await stopServer(settings, "versitygw");
 });
-
-async function sql(command: string, name = "postgres"): Promise<string> {
-  const options = ["-h", "127.0.0.1", "-p", String(settings.ports.postgresql), "-U"];
-  const { stdout } = await execa(
-    "psql",
-    [...options, LAB_SUPERUSER.name, "-d", name, "-qAt", "-v", "ON_ERROR_STOP=1", "-f", "-"],
-    { env: { PGPASSWORD: LAB_SUPERUSER.password }, input: command },
-  );
-  return stdout;
-}
 
 function setUri(password: string, name = "mlflow"): void {
   process.env.E2E_DB = `postgresql://mlflow:${encodeURIComponent(password).replaceAll("'", "%27")}@${database}/${name}`;
@@ -91,23 +71,6 @@ function configure(change: { bucket?: string; connections?: number; more?: strin
     ${more}`);
 }
 
-async function client(...args: string[]) {
-  const script = join(ROOT, "test", "e2e", "modes.py");
-  const { stdout } = await execa(join(testToolsDirectory(), "python"), [script, ...args], {
-    env: { MLFLOW_TRACKING_URI: url, MLFLOW_HTTP_REQUEST_MAX_RETRIES: "2" },
-  });
-  return JSON.parse(stdout.split("\n").at(-1) ?? "");
-}
-
-async function expectRunIsThere(): Promise<void> {
-  expect(await client("read", logged.run, logged.model, logged.version)).toEqual({
-    params: { rate: "0.1", text: "é 漢" },
-    history: [1, 1 / 2, 1 / 3, 1 / 4, 1 / 5],
-    run: logged.run,
-    sha256: logged.sha256,
-  });
-}
-
 /** The allocations that are to run: not those that are on their way out. */
 async function allocations(): Promise<NomadAllocation[]> {
   const all = (await nomad.get<NomadAllocation[]>("/job/mlflow/allocations")) ?? [];
@@ -128,28 +91,8 @@ async function expectRefusal(...words: string[]): Promise<string> {
   expect(exitCode).not.toBe(0);
   expect(output).not.toMatch(/^\s+at /m);
   expect((await allocations()).map(({ ID }) => ID)).toEqual(before);
-  await expectRunIsThere();
+  await tracking.expectThere(logged);
   return output;
-}
-
-async function search(): Promise<number> {
-  return fetch(`${url}/api/2.0/mlflow/experiments/search`, {
-    method: "POST",
-    headers: { "content-type": "application/json" },
-    body: '{"max_results": 1}',
-    signal: AbortSignal.timeout(60_000),
-  }).then(
-    ({ status }) => status,
-    () => 0,
-  );
-}
-
-async function until(what: string, seconds: number, holds: () => Promise<boolean>): Promise<void> {
-  const end = Date.now() + seconds * 1000;
-  while (!(await holds())) {
-    if (Date.now() > end) throw new Error(`not after ${seconds} s: ${what}`);
-    await sleep(500);
-  }
 }
 
 describe("a deploy to PostgreSQL and S3", () => {
@@ -161,7 +104,7 @@ describe("a deploy to PostgreSQL and S3", () => {
     expect(output).toContain("keeps its runs in sqlite, and would not see them with postgresql");
     expect(output).toContain('set storage.artifacts.replaces to "volume"');
     expect(exitCode).not.toBe(0);
-    expect(await search()).toBe(200);
+    expect(await tracking.search()).toBe(200);
     expect((await checkout.make("destroy", "YES=1")).exitCode).toBe(0);
   });
 
@@ -169,8 +112,8 @@ describe("a deploy to PostgreSQL and S3", () => {
     const { output, exitCode } = await checkout.make("deploy");
     expect(output).toContain("MLflow is up, and was checked from outside.");
     expect(exitCode).toBe(0);
-    logged = await client("log", "modes");
-    await expectRunIsThere();
+    logged = await tracking.log("modes");
+    await tracking.expectThere(logged);
     expect(await sql("SELECT count(*) FROM runs", "mlflow")).toBe("1");
     const stored = readdirSync(join(settings.s3.dataDir, "mlflow"), { recursive: true });
     expect(stored.join("\n")).toContain(`${logged.run}/artifacts/model/weights.bin`);
@@ -249,13 +192,14 @@ describe("a deploy that can't work is told in a line, and the server goes on", (
     expect(newer.output).toContain("its schema ffffffffffff is unknown to this MLflow");
     expect(older.output).toContain(`its schema 451aebb31d03 is older than MLflow's ${current}`);
     configure();
-    await expectRunIsThere();
+    await tracking.expectThere(logged);
   });
 
   it("with an empty database, a missing one, and more connections than it lets in", async () => {
     await sql("CREATE DATABASE empty OWNER mlflow");
     setUri(PASSWORD, "empty");
     await expectRefusal("database empty: found no runs, while the job has its runs in another");
+    await sql("DROP DATABASE empty WITH (FORCE)");
     setUri(PASSWORD, "nowhere");
     await expectRefusal('database "nowhere" does not exist; make the database');
     setUri(PASSWORD);
@@ -285,7 +229,7 @@ describe("a deploy that can't work is told in a line, and the server goes on", (
     const { output, exitCode } = await checkout.make("deploy");
     expect(output).toContain("MLflow");
     expect(exitCode).toBe(0);
-    await expectRunIsThere();
+    await tracking.expectThere(logged);
   });
 });
 
@@ -305,19 +249,19 @@ describe("the server on PostgreSQL and S3", () => {
       },
     );
     expect(stdout).toContain("E2E_API_KEY=another-api-key\n");
-    await expectRunIsThere();
+    await tracking.expectThere(logged);
   });
 
   it("goes on by itself when PostgreSQL is killed and comes back", async () => {
     const before = await allocations();
     const { pid } = JSON.parse(readFileSync(pidFile(settings, "postgresql"), "utf8"));
     process.kill(pid, "SIGKILL");
-    await until("requests fail", 30, async () => (await search()) !== 200);
+    await until("requests fail", 30, async () => (await tracking.search()) !== 200);
     expect((await fetch(`${url}/health`)).status).toBe(200);
     await ensurePostgresql(addresses, work);
-    await until("requests are answered", 60, async () => (await search()) === 200);
+    await until("requests are answered", 60, async () => (await tracking.search()) === 200);
     expect((await allocations()).map(({ ID }) => ID)).toEqual(before.map(({ ID }) => ID));
-    await expectRunIsThere();
+    await tracking.expectThere(logged);
   });
 
   it("becomes two servers, which a change replaces without a request that fails", async () => {
@@ -330,7 +274,7 @@ describe("the server on PostgreSQL and S3", () => {
     const answers: Record<string, number> = {};
     const asked = (async () => {
       while (asking) {
-        const status = await search();
+        const status = await tracking.search();
         answers[status] = (answers[status] ?? 0) + 1;
       }
     })();
@@ -341,7 +285,7 @@ describe("the server on PostgreSQL and S3", () => {
     await asked;
     expect(Object.keys(answers)).toEqual(["200"]);
     expect(answers[200]).toBeGreaterThan(100);
-    await expectRunIsThere();
+    await tracking.expectThere(logged);
   });
 
   it("in direct mode sends clients to the bucket, and refuses to carry artifacts", async () => {
@@ -375,6 +319,6 @@ describe("the server on PostgreSQL and S3", () => {
     expect(await nomad.get("/vars")).toEqual([]);
     configure();
     expect((await checkout.make("deploy")).exitCode).toBe(0);
-    await expectRunIsThere();
+    await tracking.expectThere(logged);
   });
 });

@@ -7,24 +7,16 @@ import { join } from "node:path";
 import { execa } from "execa";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { ROOT } from "../../config/load.ts";
-import { labSettings } from "../../lab/settings.ts";
 import { addressOf } from "../../nomad/address.ts";
-import { NomadApi } from "../../nomad/api.ts";
 import type { NomadAllocation, NomadAllocationDetail } from "../../nomad/types.ts";
 import { Checkout } from "../checkout.ts";
+import { nomad, url as origin } from "../deployed.ts";
 import { isLate } from "../time-left.ts";
 import { testToolsDirectory } from "../tools.ts";
 
 const late = isLate("path, metrics and further options");
 
-const settings = labSettings();
-const origin = `http://localhost:${settings.ports.traefik}`;
 const url = `${origin}/ml/flow`;
-const nomad = new NomadApi({
-  address: `http://127.0.0.1:${settings.ports.nomadHttp}`,
-  region: "global",
-  namespace: "default",
-});
 /** More than the server's memory. */
 const LARGE = 700 * 1024 * 1024;
 

@@ -5,16 +5,13 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { execa } from "execa";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { ROOT } from "../../config/load.ts";
-import { labSettings } from "../../lab/settings.ts";
-import { readLabState } from "../../lab/state.ts";
 import type { SweepStatus } from "../../sweep/gather.ts";
 import { Checkout } from "../checkout.ts";
+import { dockerHost, url } from "../deployed.ts";
 import { isLate } from "../time-left.ts";
 
 const late = isLate("sweeps in containers");
 
-const settings = labSettings();
-const url = `http://localhost:${settings.ports.traefik}`;
 const docs = readFileSync(join(ROOT, "docs", "sweeps.md"), "utf8");
 let checkout: Checkout;
 
@@ -162,7 +159,7 @@ describe.skipIf(late)("a task in a container", () => {
     const args = ["run", "--name", "secret", "--secret-env", "TOKEN", "--", "secret.py"];
     const { exitCode, stderr } = await start(args, { TOKEN: "hunter2" });
     expect(exitCode, stderr).toBe(0);
-    const env = { DOCKER_HOST: readLabState(settings)?.dockerHost };
+    const env = { DOCKER_HOST: dockerHost };
     const docker = async (...words: string[]) => (await execa("docker", words, { env })).stdout;
     let container = "";
     for (const end = Date.now() + 60_000; !container && Date.now() < end; await sleep(300))

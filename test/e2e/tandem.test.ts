@@ -4,25 +4,17 @@ import { join } from "node:path";
 import { execa } from "execa";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { ROOT } from "../../config/load.ts";
-import { labSettings } from "../../lab/settings.ts";
 import { addressOf } from "../../nomad/address.ts";
-import { NomadApi } from "../../nomad/api.ts";
 import type { NomadAllocation, NomadAllocationDetail } from "../../nomad/types.ts";
 import { Checkout } from "../checkout.ts";
+import { url as local, nomad, settings } from "../deployed.ts";
 import { inPostgresql, inS3, type Stores, startStores, stopStores } from "../stores.ts";
 import { isLate } from "../time-left.ts";
 import { testToolsDirectory } from "../tools.ts";
 
 const late = isLate("a server for artifacts alone");
 
-const settings = labSettings();
 const port = settings.ports.traefik;
-const local = `http://localhost:${port}`;
-const nomad = new NomadApi({
-  address: `http://127.0.0.1:${settings.ports.nomadHttp}`,
-  region: "global",
-  namespace: "default",
-});
 let stores: Stores;
 let checkout: Checkout;
 /** What clients and containers both reach. */

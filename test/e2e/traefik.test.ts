@@ -7,20 +7,13 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { Agent, request } from "undici";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { ask } from "../../dns/question.ts";
-import { labSettings } from "../../lab/settings.ts";
-import { NomadApi } from "../../nomad/api.ts";
 import type { NomadAllocation } from "../../nomad/types.ts";
 import { Checkout } from "../checkout.ts";
+import { nomad, settings } from "../deployed.ts";
 
-const settings = labSettings();
 const NAME = "mlflow.localhost";
 const HOST = `${NAME}:${settings.ports.traefik}`;
 const dns = { address: "127.0.0.1", port: settings.ports.dns };
-const nomad = new NomadApi({
-  address: `http://127.0.0.1:${settings.ports.nomadHttp}`,
-  region: "global",
-  namespace: "default",
-});
 const ARTIFACT = "/api/2.0/mlflow-artifacts/artifacts/large.bin";
 const MIB = 1024 * 1024;
 // More than the 512 MB of the server, and more than the minute after which Traefik's default cuts.
