@@ -206,7 +206,8 @@ describe.skipIf(!executablePath)("in a real browser", () => {
   it("a model is registered, described and deleted", async () => {
     await page.goto(`${UI}/#/models`);
     await button("Try it now").click();
-    await button("Create model").click();
+    // In the page's header; a list without models has a "Create model" beside it.
+    await button("Create Model").click();
     await answer("Model name", EXPERIMENT, "Create");
     await heading(EXPERIMENT).waitFor();
     await button("Edit").click();
@@ -218,7 +219,7 @@ describe.skipIf(!executablePath)("in a real browser", () => {
     await inDialog("Delete").click();
     await heading("Registered Models").waitFor();
     await page.reload();
-    await button("Create model").waitFor();
+    await button("Create Model").waitFor();
     expect(await link(EXPERIMENT).count()).toBe(0);
     await screenshot("model-deleted");
   });
