@@ -80,6 +80,9 @@ const heading = (name: string) => page.getByRole("heading", { name, exact: true 
 const inDialog = (name: string) =>
   page.getByRole("dialog").getByRole("button", { name, exact: true });
 
+/** "Create model" in the middle of a list without models, and "Create Model" above one that has some. */
+const createModel = () => page.getByRole("button", { name: /^create model$/i });
+
 /** Picks something from the menu beside the page's heading. */
 async function choose(name: string): Promise<void> {
   await button("Open header dropdown menu").click();
@@ -206,8 +209,7 @@ describe.skipIf(!executablePath)("in a real browser", () => {
   it("a model is registered, described and deleted", async () => {
     await page.goto(`${UI}/#/models`);
     await button("Try it now").click();
-    // In the page's header; a list without models has a "Create model" beside it.
-    await button("Create Model").click();
+    await createModel().click();
     await answer("Model name", EXPERIMENT, "Create");
     await heading(EXPERIMENT).waitFor();
     await button("Edit").click();
@@ -215,11 +217,15 @@ describe.skipIf(!executablePath)("in a real browser", () => {
     await button("Save").click();
     await page.getByRole("paragraph").filter({ hasText: "Tells rings from squares." }).waitFor();
     await screenshot("model-described");
+    await page.goto(`${UI}/#/models`);
+    await createModel().waitFor();
+    await link(EXPERIMENT).click();
+    await heading(EXPERIMENT).waitFor();
     await choose("Delete");
     await inDialog("Delete").click();
     await heading("Registered Models").waitFor();
     await page.reload();
-    await button("Create Model").waitFor();
+    await createModel().waitFor();
     expect(await link(EXPERIMENT).count()).toBe(0);
     await screenshot("model-deleted");
   });
