@@ -1,7 +1,7 @@
 /** What SQLite on a NAS costs: one server after the other on a client, with its database here and there. */
 import { join } from "node:path";
 import { execa } from "execa";
-import { afterAll, beforeAll, expect, it } from "vitest";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { ROOT } from "../../config/load.ts";
 import { EXPORTS, Homelab, localImage, PATIENCE } from "./homelab.ts";
 import { until } from "./until.ts";
@@ -22,26 +22,28 @@ afterAll(async () => {
   await homelab?.machines.remove();
 });
 
-it("the commits of SQLite by itself are counted on the NAS and on the client's disk", async ({
-  task,
-}) => {
-  const [nas, disk] = [await commitsPerSecond(NAS), await commitsPerSecond(DISK)];
-  task.meta.measured = {
-    "SQLite commits on NFS 4.2": `${nas.toFixed(0)}/s`,
-    "SQLite commits on the client's disk": `${disk.toFixed(0)}/s`,
-  };
-  expect(nas).toBeGreaterThan(0);
-});
+describe("SQLite on a NAS", () => {
+  it("the commits of SQLite by itself are counted on the NAS and on the client's disk", async ({
+    task,
+  }) => {
+    const [nas, disk] = [await commitsPerSecond(NAS), await commitsPerSecond(DISK)];
+    task.meta.measured = {
+      "SQLite commits on NFS 4.2": `${nas.toFixed(0)}/s`,
+      "SQLite commits on the client's disk": `${disk.toFixed(0)}/s`,
+    };
+    expect(nas).toBeGreaterThan(0);
+  });
 
-it("the metrics that MLflow logs are counted on the NAS and on the client's disk", async ({
-  task,
-}) => {
-  const [nas, disk] = [await metricsPerSecond(NAS), await metricsPerSecond(DISK)];
-  task.meta.measured = {
-    "log-metric on NFS 4.2, 8 clients": `${nas}/s`,
-    "log-metric on the client's disk, 8 clients": `${disk}/s`,
-  };
-  expect(nas).toBeGreaterThan(0);
+  it("the metrics that MLflow logs are counted on the NAS and on the client's disk", async ({
+    task,
+  }) => {
+    const [nas, disk] = [await metricsPerSecond(NAS), await metricsPerSecond(DISK)];
+    task.meta.measured = {
+      "log-metric on NFS 4.2, 8 clients": `${nas}/s`,
+      "log-metric on the client's disk, 8 clients": `${disk}/s`,
+    };
+    expect(nas).toBeGreaterThan(0);
+  });
 });
 
 /** Of one row each, in the server's journal mode. */
