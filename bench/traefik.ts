@@ -11,7 +11,8 @@ const MEGABYTES = 100;
 export const traefik: Figure = {
   name: "traefik",
   title: "Through Traefik, and past it",
-  rounds: 5,
+  // The rates of single runs scatter by a quarter.
+  rounds: 11,
   async measure(bench, rounds) {
     await bench.ensureDeployed();
     const through = bench.config.url ?? "";
