@@ -32,6 +32,8 @@ describe("the environment of a client", () => {
     expect(environment({}, {}, basicAuth()).notices).toEqual(asks);
     const traefik = { basicAuth: { usersFile: "/etc/users" } };
     expect(environment({}, {}, { traefik }).notices).toEqual(asks);
+    const off = { ...traefik, enable: false };
+    expect(environment({}, {}, { traefik: off }).notices).toEqual([]);
   });
 
   it("does not depend on where the client was before", () => {
