@@ -1,4 +1,4 @@
-/** The groups of the job, each with its one task. The probe's job and PostgreSQL's name theirs alike. */
+/** The group of the server with its task, in its own job and in the probe's. */
 export const SERVER_GROUP = { name: "svc", task: "mlflow_app" };
 
 /** The server for artifacts alone, where there is one. */

@@ -4,6 +4,7 @@
  */
 import { exitOnUserError } from "../config/errors.ts";
 import { NomadApi } from "../nomad/api.ts";
+import { SERVER_GROUP } from "../nomad/groups.ts";
 import { readKinds, STORAGE_META } from "../nomad/storage-meta.ts";
 import type { NomadJob } from "../nomad/types.ts";
 import { variablePath } from "../secrets/spec.ts";
@@ -38,6 +39,7 @@ async function jobspecOf(nomad: NomadApi, spec: ProbeSpec, name: string): Promis
   return render("probe.nomad.hcl", {
     ...spec.job,
     name,
+    group: SERVER_GROUP,
     image: process.env.HOMELAB_IMAGE,
     // A database is not taken for another one that happens to be empty.
     env: { ...spec.job.env, ...(storage && inPlace ? { HOMELAB_DATA_EXPECTED: "yes" } : {}) },
