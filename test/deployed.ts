@@ -12,9 +12,8 @@ export const work: Work = { settings, signal: new AbortController().signal, say:
 /** MLflow through Traefik. */
 export const url = `http://localhost:${settings.ports.traefik}`;
 
-export const nomadAddress = `http://127.0.0.1:${settings.ports.nomadHttp}`;
 export const nomad = new NomadApi({
-  address: nomadAddress,
+  address: `http://127.0.0.1:${settings.ports.nomadHttp}`,
   region: "global",
   namespace: "default",
 });

@@ -7,12 +7,12 @@ import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 import { ROOT } from "../../config/load.ts";
 import { onPath } from "../../lab/on-path.ts";
 import { Checkout } from "../checkout.ts";
-import { settings } from "../deployed.ts";
+import { url as API, settings } from "../deployed.ts";
 import { testToolsDirectory } from "../tools.ts";
 
-// Chromium takes every name below localhost for this machine; Python asks the system, which may not.
+// Chromium takes every name below localhost for this machine; Python asks the system, which may not,
+// and so has the url.
 const UI = `http://mlflow.localhost:${settings.ports.traefik}`;
-const API = `http://localhost:${settings.ports.traefik}`;
 /** Beside the lab, whose folder is deleted after the tests. */
 const SCREENSHOTS = `${settings.dir}-screenshots`;
 /** MLflow keeps the name of what was deleted, so a kept lab needs another one each time. */

@@ -11,7 +11,7 @@ import type { Result } from "../../client/examine.ts";
 import { ROOT } from "../../config/load.ts";
 import { mlflowVersion } from "../../stacks/mlflow-version.ts";
 import { Checkout } from "../checkout.ts";
-import { dockerHost, nomadAddress, settings, url } from "../deployed.ts";
+import { dockerHost, nomad, settings, url } from "../deployed.ts";
 import { type Authority, makeAuthority, startTlsFront } from "../tls-front.ts";
 import { testToolsDirectory } from "../tools.ts";
 import { until } from "./tracking.ts";
@@ -455,7 +455,7 @@ describe("a deployment that asks for a login", () => {
 describe("without an MLflow", () => {
   beforeAll(async () => {
     checkout.configure("");
-    const stopped = await fetch(`${nomadAddress}/v1/job/mlflow`, { method: "DELETE" });
+    const stopped = await fetch(`${nomad.address}/v1/job/mlflow`, { method: "DELETE" });
     expect(stopped.status).toBe(200);
     await until("it is gone", 60, async () => (await fetch(`${url}/health`)).status === 404);
   });

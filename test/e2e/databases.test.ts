@@ -7,7 +7,7 @@ import { CONTAINERS_NETWORK } from "../../lab/nomad-client.ts";
 import { ensurePostgresqlImage, LAB_POSTGRESQL_MAJOR } from "../../lab/postgresql-image.ts";
 import type { NomadAllocation, NomadJob } from "../../nomad/types.ts";
 import { Checkout } from "../checkout.ts";
-import { dockerHost, nomad, nomadAddress, nomadBinary, settings, url, work } from "../deployed.ts";
+import { dockerHost, nomad, nomadBinary, settings, url, work } from "../deployed.ts";
 import { isLate } from "../time-left.ts";
 import { type Logged, Tracking, until } from "./tracking.ts";
 
@@ -96,7 +96,7 @@ async function allocExec(input: Buffer | undefined, ...command: string[]): Promi
   ];
   const run = ["alloc", "exec", ...options, ...command];
   const { stdout } = await execa(nomadBinary, run, {
-    env: { NOMAD_ADDR: nomadAddress },
+    env: { NOMAD_ADDR: nomad.address },
     encoding: "buffer",
     ...(input ? { input } : {}),
   });

@@ -9,7 +9,7 @@ import { readInput } from "../../../sweep/input.ts";
 import { sweepJob } from "../../../sweep/job.ts";
 import { taskFiles } from "../../../sweep/runner.ts";
 import { trackingOf } from "../../../sweep/tracking.ts";
-import { smallConfig } from "../synth.ts";
+import { basicAuth, smallConfig } from "../synth.ts";
 
 const before = process.cwd();
 beforeAll(() => process.chdir(mkdtempSync(join(tmpdir(), "homelab-sweep-"))));
@@ -26,12 +26,6 @@ function job(options: Record<string, unknown>, script = "true", more: Partial<Ho
   const target = { region: "global", namespace: "default" };
   return sweepJob(input, taskFiles(input, {}), config, target, "python:3.12");
 }
-
-const MLFLOW_LOGINS = {
-  type: "basic" as const,
-  admin: { password: { env: "ADMIN" } },
-  secretKey: { env: "KEY" },
-};
 
 describe("the job of a sweep", () => {
   it("has a task for each value, and no more of them at a time than asked for", () => {
@@ -104,7 +98,7 @@ describe("the tracker of the tasks", () => {
 
   it.each([
     ["Traefik", { traefik: { basicAuth: { usersFile: "/etc/traefik/users" } } }],
-    ["MLflow", { server: { auth: MLFLOW_LOGINS } }],
+    ["MLflow", basicAuth()],
   ])("gets the login of this environment as a secret where %s asks for one", (_, asks) => {
     const config = checkConfig(smallConfig(asks), "homelab.config.ts");
     const login = { MLFLOW_TRACKING_USERNAME: "ada", MLFLOW_TRACKING_PASSWORD: "hush" };
