@@ -30,6 +30,12 @@ acceptance: node_modules ## deploy to three virtual machines and break them (an 
 	{ node_modules/.bin/jiti test/acceptance/report.ts .lab-acceptance.json > .lab-acceptance.md && \
 	echo "the report is in .lab-acceptance.md"; }; exit $$tested
 
+.PHONY: test-modes
+test-modes: node_modules ## deploy and use every mode (MODE=S3: those named so)
+	@npx vitest run --project modes-matrix $(if $(MODE),--testNamePattern '$(MODE)') --reporter=verbose --reporter=json --outputFile.json=.lab-modes.json; \
+	tested=$$?; node_modules/.bin/jiti test/modes-matrix/report.ts .lab-modes.json > .lab-modes.md; \
+	echo "the report is in .lab-modes.md"; exit $$tested
+
 .PHONY: build
 build: node_modules ## build the image by hand: tag v$(version) from version.txt
 	@$(HOMELAB) build

@@ -16,10 +16,10 @@ export default defineConfig({
       project("unit", 1),
       project("integration", 10, ["test/lab-setup.ts"]),
       project("e2e", 20, ["test/lab-setup.ts"]),
-      // Only where it is named: its virtual machines take long.
-      ...(process.argv.some((each) => each.endsWith("acceptance"))
-        ? [project("acceptance", 60, ["test/lab-setup.ts"])]
-        : []),
+      // Only where they are named: virtual machines, and a deploy for each mode, take long.
+      ...["acceptance", "modes-matrix"]
+        .filter((name) => process.argv.some((each) => each.endsWith(name)))
+        .map((name) => project(name, 60, ["test/lab-setup.ts"])),
     ],
     // The real servers are one set; two files at a time would deploy over each other.
     fileParallelism: false,

@@ -28,16 +28,22 @@ export function storeVariables(
     };
   if (artifacts.type !== "s3" || artifacts.access !== "direct")
     return { variables: {}, notices: [] };
-  const { bucket, endpoint, region } = artifacts;
+  const { bucket, endpoint, region, pathStyle, caBundle } = artifacts;
   const missing = KEYS.filter((key) => !own[key]);
   const has = own.AWS_PROFILE || missing.length === 0;
   return {
     variables: {
       ...(endpoint ? { MLFLOW_S3_ENDPOINT_URL: endpoint } : {}),
       AWS_DEFAULT_REGION: region,
+      // What MLflow's client does by itself: the path with an endpoint, else the host.
+      ...(pathStyle === undefined
+        ? {}
+        : { MLFLOW_BOTO_CLIENT_ADDRESSING_STYLE: pathStyle ? "path" : "virtual" }),
+      ...(caBundle ? { AWS_CA_BUNDLE: caBundle } : {}),
     },
     notices: [
       `artifacts go from the client to the bucket ${bucket}: it needs boto3${has ? "" : `, and ${missing.join(" and ")} of its own`}`,
+      ...(caBundle ? [`AWS_CA_BUNDLE names a file of this machine: take it to other clients`] : []),
     ],
   };
 }

@@ -11,6 +11,7 @@ import { dirname, join } from "node:path";
 import { execa } from "execa";
 import { ROOT } from "../config/load.ts";
 import { labSettings } from "../lab/settings.ts";
+import { testToolsDirectory } from "./tools.ts";
 
 /** What a user has: a checkout to edit, and a terminal to type in. */
 export class Checkout {
@@ -64,6 +65,21 @@ export class Checkout {
     const run = this.start(...args);
     const { all, exitCode } = await run;
     return { output: String(all), exitCode: exitCode ?? 1 };
+  }
+
+  /** Runs `npx homelab ARGS`, with a Python on PATH that has MLflow's client. */
+  async homelab(
+    args: readonly string[],
+    { env = {}, input = "" }: { env?: Readonly<Record<string, string>>; input?: string } = {},
+  ): Promise<{ stdout: string; output: string; exitCode: number }> {
+    const PATH = `${testToolsDirectory()}:${process.env.PATH}`;
+    const options = { cwd: this.directory, env: { PATH, ...env }, input } as const;
+    const run = await execa("node", ["cli/homelab.mjs", ...args], {
+      ...options,
+      reject: false,
+      all: true,
+    });
+    return { stdout: run.stdout, output: run.all, exitCode: run.exitCode ?? 1 };
   }
 
   /** Like make, in a process group of its own that can be killed. */

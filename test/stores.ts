@@ -1,8 +1,10 @@
-/** Real stores beside a lab, for tests that deploy to them: PostgreSQL and an S3 server. */
+/** Real stores beside a lab, for tests that deploy to them: PostgreSQL, MariaDB and an S3 server. */
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { execa } from "execa";
 import { bridgeAddress } from "../lab/bridge.ts";
+import { installedProgram } from "../lab/debian-packages.ts";
+import { ensureMariadb, LAB_MARIADB_ADMIN } from "../lab/mariadb.ts";
 import { ensurePostgresql, LAB_SUPERUSER } from "../lab/postgresql.ts";
 import { stopServer } from "../lab/servers.ts";
 import { ensureVersitygw, LAB_S3_ACCOUNT } from "../lab/versitygw.ts";
@@ -13,6 +15,7 @@ export const SECRETS = {
   uri: "E2E_DB",
   accessKeyId: "E2E_S3_KEY",
   secretAccessKey: "E2E_S3_SECRET",
+  mysql: "E2E_MYSQL",
 };
 
 export interface Stores {
@@ -28,19 +31,32 @@ export interface Stores {
 export async function startStores(name: string): Promise<Stores> {
   const bridge = await thisMachine();
   await ensurePostgresql(["127.0.0.1", bridge], work);
-  await startS3();
-  mkdirSync(join(settings.s3.dataDir, name), { recursive: true });
+  const endpoint = await startS3(name);
   await makeDatabase(name, `${name}-password`);
   const database = `${bridge}:${settings.ports.postgresql}`;
   process.env[SECRETS.uri] = `postgresql://${name}:${name}-password@${database}/${name}`;
-  process.env[SECRETS.accessKeyId] = LAB_S3_ACCOUNT.access;
-  process.env[SECRETS.secretAccessKey] = LAB_S3_ACCOUNT.secret;
-  return { bridge, endpoint: `http://${bridge}:${settings.ports.s3}`, database };
+  return { bridge, endpoint, database };
 }
 
-/** The S3 server alone, as it was. */
-export async function startS3(): Promise<void> {
-  await ensureVersitygw(["127.0.0.1", await thisMachine()], work);
+/** A MariaDB, healthy, with a database of this name; the secret of mysql is in the environment. */
+export async function startMysql(name: string): Promise<void> {
+  const bridge = await thisMachine();
+  await ensureMariadb({ addresses: ["127.0.0.1", bridge] }, work);
+  await mariadb(`CREATE OR REPLACE DATABASE ${name} CHARACTER SET utf8mb4;
+    CREATE OR REPLACE USER ${name}@'%' IDENTIFIED BY '${name}-password';
+    GRANT ALL ON ${name}.* TO ${name}@'%';`);
+  process.env[SECRETS.mysql] =
+    `mysql://${name}:${name}-password@${bridge}:${settings.ports.mariadb}/${name}`;
+}
+
+/** The S3 server, healthy, with a bucket of this name; its keys are in the environment, and here is its URL. */
+export async function startS3(bucket: string): Promise<string> {
+  const bridge = await thisMachine();
+  await ensureVersitygw(["127.0.0.1", bridge], work);
+  mkdirSync(join(settings.s3.dataDir, bucket), { recursive: true });
+  process.env[SECRETS.accessKeyId] = LAB_S3_ACCOUNT.access;
+  process.env[SECRETS.secretAccessKey] = LAB_S3_ACCOUNT.secret;
+  return `http://${bridge}:${settings.ports.s3}`;
 }
 
 function thisMachine(): Promise<string> {
@@ -50,6 +66,7 @@ function thisMachine(): Promise<string> {
 export async function stopStores(): Promise<void> {
   await stopServer(settings, "postgresql");
   await stopServer(settings, "versitygw");
+  await stopServer(settings, "mariadb");
 }
 
 /** An empty database, and a role of the same name that owns it. */
@@ -72,13 +89,26 @@ export async function sql(command: string, database = "postgres"): Promise<strin
   return stdout;
 }
 
+/** Runs SQL in the MariaDB, by whoever may do all there. */
+export async function mariadb(command: string): Promise<string> {
+  const program = await installedProgram("mariadb", ["mariadb-client-core"], "install it", work);
+  const { name, password } = LAB_MARIADB_ADMIN;
+  const where = ["--host=127.0.0.1", `--port=${settings.ports.mariadb}`, `--user=${name}`];
+  const { stdout } = await execa(
+    program,
+    ["--no-defaults", ...where, "--skip-column-names", "--batch"],
+    { env: { MYSQL_PWD: password }, input: command },
+  );
+  return stdout;
+}
+
 /** A config's backendStore: the database of startStores. */
 export function inPostgresql(more: object = {}) {
   return { type: "postgresql", uri: { env: SECRETS.uri }, ...more };
 }
 
-/** A config's artifacts: the bucket of startStores. */
-export function inS3(bucket: string, { endpoint }: Stores, more: object = {}) {
+/** A config's artifacts: a bucket of startS3. */
+export function inS3(bucket: string, endpoint: string, more: object = {}) {
   const credentials = {
     accessKeyId: { env: SECRETS.accessKeyId },
     secretAccessKey: { env: SECRETS.secretAccessKey },

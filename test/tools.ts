@@ -1,5 +1,5 @@
 /** Tools that only the tests need, installed when they are missing and can be. */
-import { existsSync, mkdirSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { execa } from "execa";
 import { ROOT } from "../config/load.ts";
@@ -39,9 +39,16 @@ async function unpackSshServer(): Promise<void> {
     await execa("useradd", ["--system", ...login, "sshd"], options);
 }
 
-/** Folder with the commands `python` (with MLflow's client), `dotenv` (which MLflow brings) and `hadolint`. */
+/** boto3 as the image has it. */
+function boto3Version(): string {
+  const locked = readFileSync(join(ROOT, "image", "requirements-s3.txt"), "utf8");
+  return /^boto3==(\S+)/m.exec(locked)?.[1] ?? "";
+}
+
+/** Folder with the commands `python` (with MLflow's client and boto3), `dotenv` (which MLflow brings) and `hadolint`. */
 export function testToolsDirectory(): string {
-  return join(labSettings().cacheDir, `test-tools-mlflow-${mlflowVersion(ROOT)}`, "bin");
+  const name = `test-tools-mlflow-${mlflowVersion(ROOT)}-boto3-${boto3Version()}`;
+  return join(labSettings().cacheDir, name, "bin");
 }
 
 export async function installTestTools(): Promise<void> {
@@ -64,6 +71,12 @@ export async function installTestTools(): Promise<void> {
   if (existsSync(join(bin, ".complete"))) return;
   await execa("python3", ["-m", "venv", "--clear", join(bin, "..")]);
   const client = `mlflow-skinny==${mlflowVersion(ROOT)}`;
-  await execa(join(bin, "pip"), ["install", "--quiet", client, HADOLINT]);
+  await execa(join(bin, "pip"), [
+    "install",
+    "--quiet",
+    client,
+    `boto3==${boto3Version()}`,
+    HADOLINT,
+  ]);
   await execa("touch", [join(bin, ".complete")]);
 }

@@ -3,6 +3,7 @@ import { Connection } from "../connection.ts";
 import { type Finding, ok, skipped, wrong } from "../finding.ts";
 import { API, expect200, tell } from "../mlflow-api.ts";
 import type { Subject } from "../subject.ts";
+import { checkBucket } from "./bucket.ts";
 
 const ARTIFACTS = "/api/2.0/mlflow-artifacts/artifacts";
 const ARTIFACT_BYTES = 1024 * 1024;
@@ -10,6 +11,8 @@ const ARTIFACT_NAME = "doctor.bin";
 
 /** Does an artifact of a run go where the run says, and come back as it was? */
 export async function checkArtifact(subject: Subject, uri: string, run: string): Promise<Finding> {
+  const { artifacts } = subject.config.storage;
+  if (uri.startsWith("s3://") && artifacts.type === "s3") return checkBucket(uri, artifacts);
   const place = placeOf(uri, subject.url);
   if (!place)
     return skipped(

@@ -1,18 +1,7 @@
-import { execa } from "execa";
 import { reason } from "../../config/reason.ts";
 import { type Finding, ok, skipped, wrong } from "../finding.ts";
+import { clientPython } from "../python.ts";
 import type { Subject } from "../subject.ts";
-
-/** Without importing MLflow, which takes seconds. */
-const ASK_PYTHON = `
-import importlib.metadata as metadata
-for name in ("mlflow", "mlflow-skinny"):
-    try:
-        print(metadata.version(name))
-        break
-    except metadata.PackageNotFoundError:
-        pass
-`;
 
 /** Is the server's MLflow the deployed one, and does the client's own go with it? */
 export async function checkVersion({ connection, mlflowVersion }: Subject): Promise<Finding> {
@@ -30,7 +19,7 @@ export async function checkVersion({ connection, mlflowVersion }: Subject): Prom
       `the server is MLflow ${server}, and ${mlflowVersion} is in image/`,
       "deploy, or set MLFLOW_TRACKING_URI to this deployment's URL",
     );
-  const client = await clientVersion();
+  const client = (await clientPython())?.mlflow;
   if (!client) return ok(`the server is MLflow ${server}; no Python on PATH has a client`);
   const problem = whyNot(client, server);
   if (problem)
@@ -39,18 +28,6 @@ export async function checkVersion({ connection, mlflowVersion }: Subject): Prom
       `pip install mlflow-skinny==${server}`,
     );
   return ok(`the server is MLflow ${server}, the client on PATH ${client}`);
-}
-
-/** The version of the first Python on PATH that has MLflow. */
-async function clientVersion(): Promise<string | undefined> {
-  for (const python of ["python", "python3"]) {
-    const { stdout, exitCode } = await execa(python, ["-c", ASK_PYTHON], {
-      reject: false,
-      timeout: 20_000,
-    });
-    if (exitCode === 0 && stdout.trim() !== "") return stdout.trim();
-  }
-  return undefined;
 }
 
 /**

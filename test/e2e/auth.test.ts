@@ -1,8 +1,5 @@
-/** MLflow's own logins: on SQLite and on a real PostgreSQL, with MLflow's client as several users. */
-import { join } from "node:path";
 import { execa } from "execa";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { ROOT } from "../../config/load.ts";
 import { bridgeAddress } from "../../lab/bridge.ts";
 import { ensurePostgresql } from "../../lab/postgresql.ts";
 import { stopServer } from "../../lab/servers.ts";
@@ -12,7 +9,7 @@ import { dockerHost, nomad, settings, url, work } from "../deployed.ts";
 import { expectNone, placesOfSecrets } from "../secret-places.ts";
 import { makeDatabase, sql } from "../stores.ts";
 import { isLate } from "../time-left.ts";
-import { testToolsDirectory } from "../tools.ts";
+import { type Logged, Tracking } from "./tracking.ts";
 
 const late = isLate("MLflow's own logins");
 
@@ -32,7 +29,7 @@ const PATIENT = "job: { ...embedded.job, healthyDeadline: 600 },";
 
 let checkout: Checkout;
 /** A run of the time when everybody could do everything. */
-let before: string[];
+let before: Logged;
 
 interface User {
   readonly name: string;
@@ -60,42 +57,23 @@ async function deploy(): Promise<string> {
   return output;
 }
 
-/** MLflow's Python client. */
-async function client(args: string[], user?: User) {
-  const script = join(ROOT, "test", "e2e", "modes.py");
-  const login = user && {
-    MLFLOW_TRACKING_USERNAME: user.name,
-    MLFLOW_TRACKING_PASSWORD: user.password,
-  };
-  const run = await execa(join(testToolsDirectory(), "python"), [script, ...args], {
-    env: { MLFLOW_TRACKING_URI: url, MLFLOW_HTTP_REQUEST_MAX_RETRIES: "1", ...login },
-    reject: false,
-  });
-  return { found: JSON.parse(run.stdout.split("\n").at(-1) || "{}"), stderr: run.stderr };
+function loginOf({ name, password }: User): Record<string, string> {
+  return { MLFLOW_TRACKING_USERNAME: name, MLFLOW_TRACKING_PASSWORD: password };
 }
 
-async function logRun(name: string, user?: User): Promise<string[]> {
-  const { found, stderr } = await client(["log", name], user);
-  expect(found, stderr).toHaveProperty("run");
-  const read = await client(["read", found.run, found.model, found.version], user);
-  expect(read.found, read.stderr).toMatchObject({ run: found.run, sha256: found.sha256 });
-  return [found.run, found.model, found.version];
+/** MLflow's Python client, which takes a refusal for an answer. */
+function by(user?: User): Tracking {
+  return new Tracking(url, { MLFLOW_HTTP_REQUEST_MAX_RETRIES: "1", ...(user && loginOf(user)) });
 }
 
-/** The homelab command in the checkout. */
-async function homelab(args: string[], env: Record<string, string> = {}, input = "") {
-  const command = [join(checkout.directory, "cli", "homelab.mjs"), ...args];
-  const options = { cwd: checkout.directory, env, input, reject: false, all: true } as const;
-  const { all, exitCode } = await execa("node", command, options);
-  return { output: String(all), exitCode };
+async function logRun(name: string, user?: User): Promise<Logged> {
+  const logged = await by(user).log(name);
+  await by(user).expectThere(logged);
+  return logged;
 }
 
 function doctor(user: User, more: Record<string, string> = {}) {
-  return homelab(["doctor"], {
-    MLFLOW_TRACKING_USERNAME: user.name,
-    MLFLOW_TRACKING_PASSWORD: user.password,
-    ...more,
-  });
+  return checkout.homelab(["doctor"], { env: { ...loginOf(user), ...more } });
 }
 
 async function status(path: string, user?: User): Promise<number> {
@@ -134,9 +112,7 @@ describe.skipIf(late)("a deploy with MLflow's own logins", () => {
     expect(await status("/health")).toBe(200);
     for (const path of ["/", "/version", GET]) expect(await status(path), path).toBe(401);
     expect(await status(GET, { name: "admin", password: "not the admin's" })).toBe(401);
-    const [run = "", model = "", version = ""] = before;
-    const { found } = await client(["read", run, model, version], admin());
-    expect(found.run).toBe(run);
+    await by(admin()).expectThere(before);
     expect(await deploy()).toContain("Nothing to change: everything is as configured.");
   });
 
@@ -155,12 +131,12 @@ describe.skipIf(late)("a deploy with MLflow's own logins", () => {
 
   it("lets users be made by one command, who log runs and artifacts with their own logins", async () => {
     for (const { name, password } of [ADA, BOB]) {
-      const { output } = await homelab(["user", "add", name], {}, `${password}\n`);
+      const { output } = await checkout.homelab(["user", "add", name], { input: `${password}\n` });
       expect(output).toContain(`"${name}" was made`);
     }
-    expect((await homelab(["user", "list"])).output).toBe("admin (admin)\nada\nbob");
+    expect((await checkout.homelab(["user", "list"])).output).toBe("admin (admin)\nada\nbob");
     await logRun(OF_ADA, ADA);
-    const again = await homelab(["user", "add", "ada"], {}, "another password\n");
+    const again = await checkout.homelab(["user", "add", "ada"], { input: "another password\n" });
     expect(again).toMatchObject({
       exitCode: 1,
       output: expect.stringContaining("User (username=ada) already exists"),
@@ -168,41 +144,43 @@ describe.skipIf(late)("a deploy with MLflow's own logins", () => {
   });
 
   it("keeps an experiment its maker's, until somebody is granted more", async () => {
-    const refused = await client(["log", OF_ADA], BOB);
+    const refused = await by(BOB).start(["log", OF_ADA]);
     expect(refused.stderr).toMatch(/403|Permission denied/);
     const named = { MLFLOW_EXPERIMENT_NAME: OF_ADA };
     expect((await doctor(BOB, named)).output).toContain(
       `wrong    experiment      user "bob" may READ experiment "${OF_ADA}", and a run takes EDIT`,
     );
-    const given = await homelab(["user", "grant", "bob", "EDIT", "--experiment", OF_ADA]);
+    const given = await checkout.homelab(["user", "grant", "bob", "EDIT", "--experiment", OF_ADA]);
     expect(given.output).toBe(`"bob" may EDIT "${OF_ADA}"`);
     const { output, exitCode } = await doctor(BOB, named);
     expect(output).toContain(`user "bob" may log runs to experiment "${OF_ADA}"`);
     expect(exitCode, output).toBe(0);
-    await homelab(["user", "revoke", "bob", "--experiment", OF_ADA]);
+    await checkout.homelab(["user", "revoke", "bob", "--experiment", OF_ADA]);
     expect((await doctor(BOB, named)).exitCode).toBe(1);
   });
 
   it("tells a client with a wrong password, and one with none, what to do", async () => {
-    const wrong = await client(["log", "x"], { ...BOB, password: "wrong" });
+    const wrong = await by({ ...BOB, password: "wrong" }).start(["log", "x"]);
     expect(wrong.stderr).toContain("401");
     expect((await doctor({ ...BOB, password: "wrong" })).output).toContain(
       'wrong    authentication  user "bob" is refused (401); correct MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD; an admin sets another password',
     );
-    expect((await homelab(["doctor"])).output).toContain(
+    expect((await checkout.homelab(["doctor"])).output).toContain(
       "a login is wanted (401), and the client has none",
     );
-    const { output } = await homelab(["env", "--user", "bob", "--shell", "sh"]);
+    const { output } = await checkout.homelab(["env", "--user", "bob", "--shell", "sh"]);
     expect(output).toContain("export MLFLOW_TRACKING_USERNAME=bob");
-    expect((await homelab(["env"])).output).toContain("add --user NAME");
+    expect((await checkout.homelab(["env"])).output).toContain("add --user NAME");
   });
 
   it("sets another password of a user's, and removes one", async () => {
-    await homelab(["user", "password", "bob"], {}, "bob's new password\n");
+    await checkout.homelab(["user", "password", "bob"], { input: "bob's new password\n" });
     expect(await status(GET, { ...BOB, password: "bob's new password" })).toBe(200);
-    expect((await homelab(["user", "remove", "bob"])).exitCode).toBe(0);
-    expect((await homelab(["user", "list"])).output).toBe("admin (admin)\nada");
-    const own = await homelab(["user", "password", "admin"], {}, "something else\n");
+    expect((await checkout.homelab(["user", "remove", "bob"])).exitCode).toBe(0);
+    expect((await checkout.homelab(["user", "list"])).output).toBe("admin (admin)\nada");
+    const own = await checkout.homelab(["user", "password", "admin"], {
+      input: "something else\n",
+    });
     expect(own.output).toContain("change server.auth.admin.password, and deploy");
   });
 
@@ -217,7 +195,7 @@ describe.skipIf(late)("a deploy with MLflow's own logins", () => {
   it("keeps users and permissions over a destroy", async () => {
     expect((await checkout.make("destroy", "YES=1")).exitCode).toBe(0);
     await deploy();
-    expect((await homelab(["user", "list"])).output).toBe("admin (admin)\nada");
+    expect((await checkout.homelab(["user", "list"])).output).toBe("admin (admin)\nada");
     expect((await doctor(ADA, { MLFLOW_EXPERIMENT_NAME: OF_ADA })).exitCode).toBe(0);
   });
 });
@@ -238,7 +216,9 @@ describe.skipIf(late)("MLflow's own logins on PostgreSQL", () => {
       server: { auth: ${BASIC} },`);
     await deploy();
     expect(await sql("SELECT count(*) FROM alembic_version_auth", "auth")).toBe("1");
-    expect((await homelab(["user", "add", "ada"], {}, `${ADA.password}\n`)).exitCode).toBe(0);
+    expect(
+      (await checkout.homelab(["user", "add", "ada"], { input: `${ADA.password}\n` })).exitCode,
+    ).toBe(0);
     await logRun(OF_ADA, ADA);
     expectNone(await placesOfSecrets({ settings, nomad, dockerHost, checkout }), [
       "p%40ss%25word",

@@ -3,15 +3,14 @@ import { chownSync, readFileSync } from "node:fs";
 import { execa } from "execa";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { bridgeAddress } from "../../lab/bridge.ts";
-import { installedProgram } from "../../lab/debian-packages.ts";
-import { ensureMariadb, LAB_MARIADB_ADMIN, LAB_MARIADB_USER } from "../../lab/mariadb.ts";
+import { ensureMariadb, LAB_MARIADB_USER } from "../../lab/mariadb.ts";
 import { ensurePostgresql, type ServerCertificate } from "../../lab/postgresql.ts";
 import { stopServer } from "../../lab/servers.ts";
 import { pidFile } from "../../lab/settings.ts";
 import type { NomadAllocation, NomadJob } from "../../nomad/types.ts";
 import { Checkout } from "../checkout.ts";
 import { dockerHost, nomad, settings, url, work } from "../deployed.ts";
-import { makeDatabase, sql } from "../stores.ts";
+import { makeDatabase, mariadb, sql } from "../stores.ts";
 import { isLate } from "../time-left.ts";
 import { type Authority, makeAuthority } from "../tls-front.ts";
 import { type Logged, Tracking, until } from "./tracking.ts";
@@ -97,26 +96,13 @@ async function expectRefusal(...words: string[]): Promise<void> {
   expect(await allocations()).toEqual(before);
 }
 
-/** In the words of a test, by whoever may do all there. */
-async function mariadb(command: string): Promise<string> {
-  const program = await installedProgram("mariadb", ["mariadb-client-core"], "install it", work);
-  const { name, password } = LAB_MARIADB_ADMIN;
-  const where = ["--host=127.0.0.1", `--port=${settings.ports.mariadb}`, `--user=${name}`];
-  const { stdout } = await execa(
-    program,
-    ["--no-defaults", ...where, "--skip-column-names", "--batch"],
-    { env: { MYSQL_PWD: password }, input: command },
-  );
-  return stdout;
-}
-
 describe.skipIf(late)("a deploy to a MySQL", () => {
   beforeAll(async () => {
     await ensureMariadb({ addresses }, work);
-    await mariadb(`CREATE DATABASE mlflow CHARACTER SET utf8mb4;
-      CREATE USER mlflow@'%' IDENTIFIED BY '${PASSWORD}'; GRANT ALL ON mlflow.* TO mlflow@'%';
-      CREATE DATABASE narrow CHARACTER SET latin1; GRANT ALL ON narrow.* TO mlflow@'%';
-      CREATE DATABASE closed;`);
+    await mariadb(`CREATE OR REPLACE DATABASE mlflow CHARACTER SET utf8mb4;
+      CREATE OR REPLACE USER mlflow@'%' IDENTIFIED BY '${PASSWORD}'; GRANT ALL ON mlflow.* TO mlflow@'%';
+      CREATE OR REPLACE DATABASE narrow CHARACTER SET latin1; GRANT ALL ON narrow.* TO mlflow@'%';
+      CREATE OR REPLACE DATABASE closed;`);
     setUri("mysql", PASSWORD);
     configure("mysql");
   });

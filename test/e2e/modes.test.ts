@@ -77,12 +77,6 @@ async function allocations(): Promise<NomadAllocation[]> {
   return all.filter((each) => each.ClientStatus === "running" && each.DesiredStatus === "run");
 }
 
-/** The allocations that run and are to end. */
-async function leaving(): Promise<NomadAllocation[]> {
-  const all = (await nomad.get<NomadAllocation[]>("/job/mlflow/allocations")) ?? [];
-  return all.filter((each) => each.ClientStatus === "running" && each.DesiredStatus !== "run");
-}
-
 /** Deploys, which has to fail with these words and leave the server as it was. */
 async function expectRefusal(...words: string[]): Promise<string> {
   const before = (await allocations()).map(({ ID }) => ID);
@@ -286,31 +280,6 @@ describe("the server on PostgreSQL and S3", () => {
     expect(Object.keys(answers)).toEqual(["200"]);
     expect(answers[200]).toBeGreaterThan(100);
     await tracking.expectThere(logged);
-  });
-
-  it("in direct mode sends clients to the bucket, and refuses to carry artifacts", async () => {
-    const direct = checkout
-      .read("homelab.config.ts")
-      .replace('type: "s3",', 'type: "s3", access: "direct",');
-    checkout.write("homelab.config.ts", direct);
-    const { output, exitCode } = await checkout.make("deploy");
-    expect(output).toContain("MLflow is up");
-    expect(exitCode).toBe(0);
-    // Those that it replaced serve the requests they have, and for a second Traefik sends them more.
-    await expect.poll(leaving, { timeout: 60_000 }).toEqual([]);
-    const made = await fetch(`${url}/api/2.0/mlflow/experiments/create`, {
-      method: "POST",
-      headers: { "content-type": "application/json" },
-      body: JSON.stringify({ name: `direct-${Date.now()}` }),
-    });
-    const { experiment_id: id } = (await made.json()) as { experiment_id: string };
-    const got = await fetch(`${url}/api/2.0/mlflow/experiments/get?experiment_id=${id}`);
-    expect(JSON.stringify(await got.json())).toContain(`s3://mlflow/artifacts/${id}`);
-    const put = await fetch(`${url}/api/2.0/mlflow-artifacts/artifacts/x`, {
-      method: "PUT",
-      body: "x",
-    });
-    expect(put.status).toBe(503);
   });
 
   it("is gone after a destroy with its secrets, and its data is not", async () => {

@@ -6,13 +6,12 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { execa } from "execa";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { ROOT } from "../../config/load.ts";
 import { addressOf } from "../../nomad/address.ts";
 import type { NomadAllocation, NomadAllocationDetail } from "../../nomad/types.ts";
 import { Checkout } from "../checkout.ts";
 import { nomad, url as origin } from "../deployed.ts";
 import { isLate } from "../time-left.ts";
-import { testToolsDirectory } from "../tools.ts";
+import { Tracking } from "./tracking.ts";
 
 const late = isLate("path, metrics and further options");
 
@@ -38,13 +37,6 @@ afterAll(async () => {
   await checkout?.make("destroy", "YES=1");
 });
 
-async function homelab(...args: string[]) {
-  const command = [join(checkout.directory, "cli", "homelab.mjs"), ...args];
-  const options = { cwd: checkout.directory, reject: false, all: true } as const;
-  const { all, exitCode } = await execa("node", command, options);
-  return { output: String(all), exitCode };
-}
-
 async function running(): Promise<NomadAllocationDetail> {
   const all = (await nomad.get<NomadAllocation[]>("/job/mlflow/allocations")) ?? [];
   const found = all.find(
@@ -67,8 +59,8 @@ describe.skipIf(late)("MLflow below a path", () => {
   it("is deployed, checked and told of there", async () => {
     expect(output).toContain("MLflow is up, and was checked from outside.");
     expect(output).toContain(`export MLFLOW_TRACKING_URI=${url}`);
-    expect((await homelab("status")).output).toContain(url);
-    expect((await homelab("env", "--shell", "sh")).output).toBe(
+    expect((await checkout.homelab(["status"])).output).toContain(url);
+    expect((await checkout.homelab(["env", "--shell", "sh"])).output).toBe(
       `export MLFLOW_TRACKING_URI=${url}`,
     );
   });
@@ -83,16 +75,8 @@ describe.skipIf(late)("MLflow below a path", () => {
   });
 
   it("takes runs and artifacts of MLflow's client", async () => {
-    const client = async (...args: string[]) => {
-      const script = join(ROOT, "test", "e2e", "modes.py");
-      const { stdout } = await execa(join(testToolsDirectory(), "python"), [script, ...args], {
-        env: { MLFLOW_TRACKING_URI: url },
-      });
-      return JSON.parse(stdout.split("\n").at(-1) ?? "");
-    };
-    const logged = await client("log", "below-a-path");
-    const read = await client("read", logged.run, logged.model, logged.version);
-    expect(read).toMatchObject({ run: logged.run, sha256: logged.sha256 });
+    const tracking = new Tracking(url);
+    await tracking.expectThere(await tracking.log("below-a-path"));
   });
 
   it("streams artifacts larger than its memory, both ways", async () => {
@@ -116,10 +100,10 @@ describe.skipIf(late)("MLflow below a path", () => {
   });
 
   it("is well for the doctor, who names the path to a client that leaves it out", async () => {
-    const { output, exitCode } = await homelab("doctor");
+    const { output, exitCode } = await checkout.homelab(["doctor"]);
     expect(exitCode, output).toBe(0);
     process.env.MLFLOW_TRACKING_URI = origin;
-    const without = await homelab("doctor");
+    const without = await checkout.homelab(["doctor"]);
     delete process.env.MLFLOW_TRACKING_URI;
     expect(without.output).toContain(`which is none of this deployment's; set it to ${url}`);
   });

@@ -1,16 +1,14 @@
 /** A server for artifacts alone beside the one for runs, by path and by hostname. */
 import { createHash } from "node:crypto";
-import { join } from "node:path";
 import { execa } from "execa";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { ROOT } from "../../config/load.ts";
 import { addressOf } from "../../nomad/address.ts";
 import type { NomadAllocation, NomadAllocationDetail } from "../../nomad/types.ts";
 import { Checkout } from "../checkout.ts";
 import { url as local, nomad, settings } from "../deployed.ts";
 import { inPostgresql, inS3, type Stores, startStores, stopStores } from "../stores.ts";
 import { isLate } from "../time-left.ts";
-import { testToolsDirectory } from "../tools.ts";
+import { type Logged, Tracking } from "./tracking.ts";
 
 const late = isLate("a server for artifacts alone");
 
@@ -19,7 +17,7 @@ let stores: Stores;
 let checkout: Checkout;
 /** What clients and containers both reach. */
 let url: string;
-let logged: Record<string, string>;
+let logged: Logged;
 
 beforeAll(async () => {
   stores = await startStores("tandem");
@@ -38,7 +36,7 @@ function configure(artifactsServer: object | undefined, more: object = {}): void
   const config = {
     storage: {
       backendStore: inPostgresql(),
-      artifacts: inS3("tandem", stores),
+      artifacts: inS3("tandem", stores.endpoint),
       artifactsServer,
     },
     volumes: {},
@@ -54,18 +52,6 @@ async function deploy(): Promise<string> {
   const { output, exitCode } = await checkout.make("deploy");
   expect(exitCode, output).toBe(0);
   return output;
-}
-
-async function client(tracking: string, ...args: string[]) {
-  const script = join(ROOT, "test", "e2e", "modes.py");
-  const { stdout } = await execa(join(testToolsDirectory(), "python"), [script, ...args], {
-    env: { MLFLOW_TRACKING_URI: tracking, MLFLOW_HTTP_REQUEST_MAX_RETRIES: "2" },
-  });
-  return JSON.parse(stdout.split("\n").at(-1) ?? "");
-}
-
-async function expectToRead(tracking: string, { run = "", model = "", version = "", sha256 = "" }) {
-  expect(await client(tracking, "read", run, model, version)).toMatchObject({ run, sha256 });
 }
 
 /** The allocations of a group that are to run. */
@@ -93,21 +79,16 @@ async function direct(group: string, path: string, method: string): Promise<stri
 }
 
 async function homelab(...args: string[]): Promise<string> {
-  const env = {
-    MLFLOW_TRACKING_URI: url,
-    PATH: `${testToolsDirectory()}:${process.env.PATH}`,
-  };
-  const options = { cwd: checkout.directory, env, reject: false } as const;
-  return (await execa("node", ["cli/homelab.mjs", ...args], options)).stdout;
+  return (await checkout.homelab(args, { env: { MLFLOW_TRACKING_URI: url } })).stdout;
 }
 
 describe.skipIf(late)("a server for artifacts beside the one for runs, by path", () => {
   it("is deployed, checked from outside, and what a client logs comes back", async () => {
     configure({ route: "path" }, atBridge());
     expect(await deploy()).toContain("MLflow is up, and was checked from outside.");
-    logged = await client(url, "log", "tandem-by-path");
+    logged = await new Tracking(url).log("tandem-by-path");
     expect(logged.artifacts).toMatch(/^mlflow-artifacts:\/\d/);
-    await expectToRead(url, logged);
+    await new Tracking(url).expectThere(logged);
   });
 
   it("answers other endpoints with MLflow's own words, and the one for runs carries no artifacts", async () => {
@@ -156,7 +137,7 @@ describe.skipIf(late)("a server for artifacts beside the one for runs, by path",
     await deploy();
     expect(await allocations("artifacts")).toHaveLength(2);
     expect((await allocations("svc")).map(({ ID }) => ID)).toEqual(before.map(({ ID }) => ID));
-    await expectToRead(url, logged);
+    await new Tracking(url).expectThere(logged);
   });
 });
 
@@ -164,10 +145,11 @@ describe.skipIf(late)("a server for artifacts with a hostname of its own", () =>
   it("is named by new experiments, and those of before find theirs", async () => {
     configure({ route: "hostname", hostname: stores.bridge });
     await deploy();
-    const named = await client(local, "log", "tandem-by-hostname");
+    const tracking = new Tracking(local);
+    const named = await tracking.log("tandem-by-hostname");
     expect(named.artifacts).toMatch(`mlflow-artifacts://${stores.bridge}:${port}/`);
-    await expectToRead(local, named);
-    await expectToRead(local, logged);
+    await tracking.expectThere(named);
+    await tracking.expectThere(logged);
     const listed = await fetch(`${local}/ajax-api/2.0/mlflow/artifacts/list?run_id=${named.run}`);
     expect(JSON.stringify(await listed.json())).toContain("model");
     const runs = await fetch(`${url}/api/2.0/mlflow/experiments/search`, { method: "POST" });
@@ -191,7 +173,7 @@ describe.skipIf(late)("a tandem whose url the containers don't reach", () => {
     configure(undefined);
     await deploy();
     expect(await allocations("artifacts")).toEqual([]);
-    await expectToRead(local, logged);
+    await new Tracking(local).expectThere(logged);
     expect(await nomad.get("/var/nomad/jobs/mlflow/artifacts/mlflow_artifacts")).toBeUndefined();
     expect((await checkout.make("destroy", "YES=1")).exitCode).toBe(0);
     expect(await nomad.get("/vars")).toEqual([]);

@@ -12,27 +12,35 @@ export interface Logged {
   readonly version: string;
   readonly artifacts: string;
   readonly sha256: string;
+  /** How long the artifact took to be sent. */
+  readonly seconds: number;
 }
 
 /** What a user's client does with the server at a URL. */
 export class Tracking {
   readonly url: string;
+  private readonly env: Readonly<Record<string, string>>;
 
-  constructor(url: string) {
+  /** @param env what the client has besides, such as a login */
+  constructor(url: string, env: Readonly<Record<string, string>> = {}) {
     this.url = url;
+    this.env = env;
   }
 
   log(experiment: string): Promise<Logged> {
     return this.client("log", experiment) as Promise<Logged>;
   }
 
-  async expectThere({ run, model, version, sha256 }: Logged): Promise<void> {
-    expect(await this.client("read", run, model, version)).toEqual({
+  /** Expects what was logged to be there, and tells how many seconds the artifact took to come. */
+  async expectThere({ run, model, version, sha256 }: Logged): Promise<number> {
+    const { seconds, ...found } = (await this.client("read", run, model, version)) as Logged;
+    expect(found).toEqual({
       params: { rate: "0.1", text: "é 漢" },
       history: [1, 1 / 2, 1 / 3, 1 / 4, 1 / 5],
       run,
       sha256,
     });
+    return seconds;
   }
 
   /** The status of a request that the database has to answer; 0 where there is none. */
@@ -48,21 +56,26 @@ export class Tracking {
     );
   }
 
-  private async client(...args: string[]): Promise<unknown> {
-    const script = join(ROOT, "test", "e2e", "modes.py");
-    const { stdout } = await execa(join(testToolsDirectory(), "python"), [script, ...args], {
-      env: { MLFLOW_TRACKING_URI: this.url, MLFLOW_HTTP_REQUEST_MAX_RETRIES: "2" },
-    });
+  /** What a command of modes.py tells. */
+  async client(...args: string[]): Promise<unknown> {
+    const { stdout, stderr, exitCode } = await this.start(args);
+    expect(exitCode, stderr).toBe(0);
     return JSON.parse(stdout.split("\n").at(-1) ?? "");
+  }
+
+  /** A command of modes.py, however it ends. */
+  start(args: readonly string[], env: Readonly<Record<string, string>> = {}) {
+    const script = join(ROOT, "test", "e2e", "modes.py");
+    const retries = { MLFLOW_HTTP_REQUEST_MAX_RETRIES: "2" };
+    return execa(join(testToolsDirectory(), "python"), [script, ...args], {
+      env: { MLFLOW_TRACKING_URI: this.url, ...retries, ...this.env, ...env },
+      reject: false,
+    });
   }
 }
 
 /** Waits until something holds, at most so many seconds. */
-export async function until(
-  what: string,
-  seconds: number,
-  holds: () => Promise<boolean>,
-): Promise<void> {
+export async function until(what: string, seconds: number, holds: () => unknown): Promise<void> {
   const end = Date.now() + seconds * 1000;
   while (!(await holds())) {
     if (Date.now() > end) throw new Error(`not after ${seconds} s: ${what}`);

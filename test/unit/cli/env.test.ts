@@ -73,6 +73,28 @@ describe("the environment of a client", () => {
     expect(variables).toEqual({ MLFLOW_TRACKING_URI: "http://mlflow.lan" });
   });
 
+  it("tells clients of a bucket in the host's name, and of its private authority", () => {
+    const endpoint = "https://s3.lan";
+    const artifacts = { type: "s3", bucket: "runs", access: "direct", endpoint } as const;
+    const of = (more: object) =>
+      environment(
+        {},
+        { AWS_PROFILE: "mine" },
+        {
+          storage: { artifacts: { ...artifacts, ...more } },
+          volumes: { backendStore: smallConfig().volumes?.backendStore },
+        },
+      );
+    expect(of({ pathStyle: false }).variables).toMatchObject({
+      MLFLOW_BOTO_CLIENT_ADDRESSING_STYLE: "virtual",
+    });
+    const { variables, notices } = of({ caBundle: "/etc/ssl/own.pem" });
+    expect(variables.AWS_CA_BUNDLE).toBe("/etc/ssl/own.pem");
+    expect(notices).toContain(
+      "AWS_CA_BUNDLE names a file of this machine: take it to other clients",
+    );
+  });
+
   it("with a user has the name, and says how to give the password", () => {
     const { variables, notices } = environment({ user: "ada" });
     expect(variables.MLFLOW_TRACKING_USERNAME).toBe("ada");
