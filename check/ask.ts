@@ -39,7 +39,7 @@ export async function asking<Result>(
   { base, host, login = loginOfClient(), address }: Asked,
   work: (ask: Ask) => Promise<Result>,
 ): Promise<Result> {
-  const dispatcher = agentFor(address);
+  const dispatcher = agentFor(address, new URL(`http://${host}`).hostname);
   try {
     return await work(async (path, headers = {}, method = "GET", body) => {
       const all = { host, ...login, ...headers };

@@ -1,5 +1,5 @@
-import type { LookupFunction } from "node:net";
-import { Agent, request } from "undici";
+import { isIP, type LookupFunction } from "node:net";
+import { Agent, buildConnector, request } from "undici";
 import { reason } from "../config/reason.ts";
 import { ask } from "../dns/question.ts";
 import type { CheckSpec } from "./spec.ts";
@@ -8,9 +8,17 @@ import type { CheckSpec } from "./spec.ts";
  * What connections are made by.
  *
  * @param address where every name leads; by default this machine's resolver is asked
+ * @param name whose certificate is expected, where the connection is to another address
  */
-export function agentFor(address?: string): Agent {
-  const connect = { timeout: 5_000, ...(address ? { lookup: always(address) } : {}) };
+export function agentFor(address?: string, name?: string): Agent {
+  const connector = buildConnector({
+    timeout: 5_000,
+    ...(address ? { lookup: always(address) } : {}),
+  });
+  // undici would ask for the certificate of whatever Host header is sent. An address is no name to ask for.
+  const servername = name === undefined ? undefined : isIP(name) ? "" : name;
+  const connect: buildConnector.connector = (options, callback) =>
+    connector(servername === undefined ? options : { ...options, servername }, callback);
   return new Agent({ connect, headersTimeout: 30_000 });
 }
 

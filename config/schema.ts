@@ -25,6 +25,7 @@ import { image } from "./image.ts";
 import { job } from "./job.ts";
 import { neededMemory } from "./memory.ts";
 import { server } from "./server.ts";
+import { checkServerTls } from "./server-tls.ts";
 import { checkStorage, driversOfServer, storage } from "./storage.ts";
 import { sweep } from "./sweep.ts";
 import { traefik } from "./traefik.ts";
@@ -216,6 +217,7 @@ export const homelabSchema = z
     },
     toldWith("server", "traefik"),
   )
+  .superRefine(checkServerTls, toldWith("server", "traefik", "url", "job"))
   .superRefine(checkStorage, toldWith("storage", "volumes", "clients", "server", "job"))
   .superRefine(checkPlaces, toldWith("volumes", "clients", "storage"))
   .superRefine(

@@ -3,6 +3,7 @@ import { auth } from "./auth.ts";
 import { httpUrl, wholeNumber } from "./fields.ts";
 import { secret } from "./secret.ts";
 import { extraArgs } from "./server-options.ts";
+import { tls } from "./server-tls.ts";
 
 /** What the deploy sets, and what its checks rest on: the volumes' sentinels, the memory model. */
 const RESERVED =
@@ -44,6 +45,7 @@ export const server = z
       .default([])
       .describe("More browser origins to accept, beside url."),
     auth,
+    tls,
     staticPrefix: z
       .string()
       .regex(/^((\/[\w.~-]+)+)?$/, {

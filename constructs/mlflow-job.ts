@@ -57,6 +57,8 @@ export interface JobGroup {
   readonly args: readonly string[];
   /** Path that Nomad asks for its health. */
   readonly healthPath: string;
+  /** Whether it is asked by TLS. */
+  readonly speaksTls: boolean;
   /** Host volumes and where the server finds them. */
   readonly volumes: readonly JobVolume[];
   /** Files that the server finds in its task's directory. */

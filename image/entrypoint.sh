@@ -14,6 +14,7 @@
 #                  through another server.
 # HOMELAB_ARTIFACTS_SERVER  URL of the server for artifacts, where they are at another one.
 # HOMELAB_AUTH  none, or basic: MLflow's own logins (basic_auth.py)
+# HOMELAB_TLS_CERTIFICATE  PEM file: the server speaks https (server_tls.py)
 # HOMELAB_PROMETHEUS  yes: metrics at /metrics
 # HOMELAB_SECRETS  file with the server's secrets: a JSON object of environment variables; none by
 #                  default.

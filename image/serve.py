@@ -21,6 +21,7 @@ from mlflow.server.constants import HUEY_STORAGE_PATH_ENV_VAR
 
 import basic_auth
 import secret_env
+import server_tls
 
 CONFIG = Path(__file__).with_name("gunicorn.conf.py")
 TRANSLATED = {"app", "factory", "host", "log_config", "port", "workers"}
@@ -51,6 +52,7 @@ def gunicorn_command(command: list[str]) -> list[str]:
         f"{options['host']}:{options['port']}",
         "--workers",
         str(options["workers"]),
+        *server_tls.arguments(),
         options["app"] + ("()" if options["factory"] else ""),
     ]
 

@@ -13,6 +13,9 @@ export interface NomadJob {
     readonly Name: string;
     /** Allocations that are wanted. */
     readonly Count: number;
+    readonly Services?:
+      | readonly { readonly Checks: readonly { readonly Protocol: string }[] | null }[]
+      | null;
     readonly Tasks: readonly {
       readonly Name: string;
       readonly Config: { readonly image?: string };

@@ -9,6 +9,7 @@ import { probeNomad } from "./nomad.ts";
 import { probeRegistry } from "./registry.ts";
 import { probeSecrets } from "./secrets.ts";
 import { probeStorage } from "./storage.ts";
+import { probeTls } from "./tls.ts";
 
 /**
  * Asks everything a deploy will need whether it is there, side by side and before the long steps.
@@ -23,7 +24,7 @@ export async function preflight(config: HomelabConfig): Promise<void> {
   const deploys = command === "deploy" || command === "apply";
   const probes = [probeNomad(config, deploys), probeDocker(config), probeRegistry(config)];
   if (command !== "destroy")
-    probes.push(probeSecrets(config), probeStorage(config), probeAuth(config));
+    probes.push(probeSecrets(config), probeStorage(config), probeAuth(config), probeTls(config));
   if (deploys) probes.push(probeAnsible(config), probeCaBundle(config), probeDns(config));
   const problems = (await Promise.all(probes)).flat();
   if (problems.length > 0) throw new UserError(problems);

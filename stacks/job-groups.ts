@@ -38,6 +38,7 @@ function serverGroup(config: HomelabConfig, url: string, secrets: JobGroup["secr
     staticPort: job.port,
     args: config.server.extraArgs,
     healthPath: `${config.server.staticPrefix}/health`,
+    speaksTls: config.server.tls !== undefined,
     volumes: volumesOf(config, "server"),
     files: taskFilesOf(config, "server"),
     besideTheOld: isShared(storage) && job.port === undefined,
@@ -67,6 +68,7 @@ function artifactsGroup(
     count: storage.artifactsServer.count,
     args: [],
     healthPath: "/health",
+    speaksTls: false,
     volumes: volumesOf(config, "artifacts"),
     files: taskFilesOf(config, "artifacts"),
     // Each artifact is a file of its own: two servers on one store don't get in each other's way.

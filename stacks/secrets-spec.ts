@@ -73,6 +73,8 @@ function ofRuns({ server, storage: { backendStore } }: HomelabConfig): Sources {
     ]);
   if (backendStore.type === "managed-postgresql")
     sources.push([DATABASE_PASSWORD, passwordOf(backendStore)]);
+  if (server.tls)
+    sources.push(["HOMELAB_TLS_KEY", { key: "server.tls.key", source: server.tls.key }]);
   const { auth } = server;
   if (auth.type === "basic")
     sources.push(

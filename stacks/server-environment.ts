@@ -3,7 +3,11 @@ import type { HomelabConfig } from "../config/schema.ts";
 import { authEnvironment } from "./auth-environment.ts";
 import { mountsOf, type ServerTask } from "./mounts.ts";
 import { secretsOf } from "./secrets-spec.ts";
-import { SECRETS_FILE, storageEnvironmentOf } from "./storage-environment.ts";
+import {
+  SECRETS_FILE,
+  SERVER_CERTIFICATE_FILE,
+  storageEnvironmentOf,
+} from "./storage-environment.ts";
 
 /**
  * The environment of a server's task. Hostname and url yield what MLflow compares the Host and
@@ -27,7 +31,7 @@ export function serverEnvironment(
   const hosts = [config.hostname, ...throughUrl, ...direct, ...config.server.allowedHosts];
   const origins = [
     ...throughUrl.map((host) => `${protocol}//${host}`),
-    ...direct.map((host) => `http://${host}`),
+    ...direct.map((host) => `${config.server.tls ? "https" : "http"}://${host}`),
     ...config.server.corsOrigins,
   ];
   const workers = task === "artifacts" ? artifactsServer?.workers : config.server.workers;
@@ -41,6 +45,9 @@ export function serverEnvironment(
       .join(" "),
     ...(Object.keys(secretsOf(config, task).sources).length > 0
       ? { HOMELAB_SECRETS: SECRETS_FILE }
+      : {}),
+    ...(config.server.tls && task === "server"
+      ? { HOMELAB_TLS_CERTIFICATE: SERVER_CERTIFICATE_FILE.path }
       : {}),
     ...(config.server.staticPrefix ? { MLFLOW_STATIC_PREFIX: config.server.staticPrefix } : {}),
     // Of uploads and downloads there are none, and the other server answers nothing else.

@@ -19,6 +19,12 @@ export const DATABASE_CA_FILE = {
   path: "/local/database-ca.pem",
 };
 
+/** The same for the server's own certificate. */
+export const SERVER_CERTIFICATE_FILE = {
+  destination: "local/server.pem",
+  path: "/local/server.pem",
+};
+
 /** The variables by which the image knows its stores; none for SQLite and volumes, its default. */
 export function storageEnvironment(config: HomelabConfig): Record<string, string> {
   return { ...backendStoreEnvironment(config), ...artifactsEnvironment(config) };

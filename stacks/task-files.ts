@@ -5,14 +5,19 @@ import type { HomelabConfig } from "../config/schema.ts";
 import { show } from "../config/show.ts";
 import type { JobFile } from "../constructs/mlflow-job.ts";
 import type { ServerTask } from "./mounts.ts";
-import { DATABASE_CA_FILE, DATABASE_FILE, S3_CA_FILE } from "./storage-environment.ts";
+import {
+  DATABASE_CA_FILE,
+  DATABASE_FILE,
+  S3_CA_FILE,
+  SERVER_CERTIFICATE_FILE,
+} from "./storage-environment.ts";
 
 /** A job is kept in Nomad's memory, and so are its files. */
 const LARGEST = 64 * 1024;
 
 /**
- * Files of a config that become part of the job: of an authority the certificates alone, whatever
- * else is in its file.
+ * Files of a config that become part of the job: of a file with certificates these alone, whatever
+ * else is in it.
  *
  * @throws UserError when a file can't be read, or holds no certificate
  */
@@ -29,17 +34,27 @@ export function taskFilesOf(config: HomelabConfig, task: ServerTask): JobFile[] 
 function ofRuns(config: HomelabConfig): JobFile[] {
   const { backendStore } = config.storage;
   const bundle = "caBundle" in backendStore ? backendStore.caBundle : undefined;
+  const { tls } = config.server;
   return [
     ...databaseAddress(config),
+    ...(tls
+      ? [
+          certificates(
+            "server.tls.certificate",
+            tls.certificate,
+            SERVER_CERTIFICATE_FILE.destination,
+          ),
+        ]
+      : []),
     ...(bundle
-      ? [authority("storage.backendStore.caBundle", bundle, DATABASE_CA_FILE.destination)]
+      ? [certificates("storage.backendStore.caBundle", bundle, DATABASE_CA_FILE.destination)]
       : []),
   ];
 }
 
 function ofArtifacts({ storage: { artifacts } }: HomelabConfig): JobFile[] {
   if (artifacts.type !== "s3" || !artifacts.caBundle) return [];
-  return [authority("storage.artifacts.caBundle", artifacts.caBundle, S3_CA_FILE.destination)];
+  return [certificates("storage.artifacts.caBundle", artifacts.caBundle, S3_CA_FILE.destination)];
 }
 
 /** Nomad writes it anew when the database has another address. */
@@ -51,7 +66,7 @@ function databaseAddress({ storage, job }: HomelabConfig): JobFile[] {
 }
 
 /** @param key in the config, for messages */
-function authority(key: string, bundle: string, destination: string): JobFile {
+function certificates(key: string, bundle: string, destination: string): JobFile {
   const refuse = (expected: string) =>
     new UserError([`${key}: found ${show(bundle)}; expected ${expected}`]);
   let text: string;
@@ -64,6 +79,6 @@ function authority(key: string, bundle: string, destination: string): JobFile {
   if (!all) throw refuse("a PEM file with a certificate");
   const content = `${all.join("\n")}\n`;
   if (content.length > LARGEST)
-    throw refuse(`the certificate of one authority, at most ${LARGEST / 1024} KiB in all`);
+    throw refuse(`certificates of at most ${LARGEST / 1024} KiB in all`);
   return { destination, content };
 }

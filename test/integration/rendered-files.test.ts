@@ -9,12 +9,14 @@ import { labEnvironment } from "../../lab/environment.ts";
 import { labSettings } from "../../lab/settings.ts";
 import { readLabState } from "../../lab/state.ts";
 import { Checkout } from "../checkout.ts";
+import { makeAuthority } from "../tls-front.ts";
 import { testToolsDirectory } from "../tools.ts";
 import {
   HOSTILE,
   jobspec,
   managed,
   nfsVolumes,
+  serverTls,
   shared,
   smallConfig,
   synth,
@@ -61,6 +63,13 @@ describe("the jobspec", () => {
   ])("%s is valid for nomad", async (_, config) => {
     const job = await parsedJob(jobspec(synth(config)));
     expect(job.ID).toBe("mlflow");
+  });
+
+  it("with https by the server itself is valid for nomad, and asks it by TLS", async () => {
+    const { certificate } = await (await makeAuthority()).issue("DNS:mlflow.lan");
+    const job = await parsedJob(jobspec(synth(smallConfig(serverTls(certificate)))));
+    const [check] = job.TaskGroups[0].Services[0].Checks;
+    expect(check).toMatchObject({ Protocol: "https", TLSSkipVerify: true, Path: "/health" });
   });
 
   it.each([

@@ -42,6 +42,15 @@ export function managed(more: object = {}) {
   };
 }
 
+/** What makes smallConfig's server speak https itself. */
+export function serverTls(certificate: string, key = "/etc/homelab/server.key") {
+  return {
+    traefik: { enable: false },
+    job: { port: 5000 },
+    server: { tls: { certificate, key: { file: key } } },
+  };
+}
+
 /** What makes smallConfig keep its runs in PostgreSQL and its artifacts in S3. */
 export function shared(more: object = {}) {
   const credentials = { accessKeyId: { env: "S3_KEY" }, secretAccessKey: { env: "S3_SECRET" } };
