@@ -63,6 +63,10 @@ def when_ready(server):
     if os.environ["HOMELAB_ARTIFACTS"].startswith("s3://"):
         import boto3  # noqa: F401
         import mlflow.store.artifact.s3_artifact_repo  # noqa: F401
+
+        import proxied_artifacts
+
+        proxied_artifacts.install()
     sqlalchemy.orm.configure_mappers()
     app = shorter_way.shorten(server.app.wsgi(), server.log)
     server.app.callable = static_prefix.stream_artifacts(app)

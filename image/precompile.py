@@ -23,6 +23,7 @@ def done(command, *, extra_env, **_):
 
     import basic_auth
     import postgresql
+    import proxied_artifacts
     import shorter_way
     import sqlite_turns
     import static_prefix
