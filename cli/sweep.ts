@@ -7,12 +7,14 @@ export function addSweep(program: Command): void {
     .command("sweep")
     .description("run a script over values, one task each, on the Nomad that MLflow runs on")
     .exitOverride(({ exitCode }) => process.exit(exitCode === 0 ? 0 : BAD_INPUT));
-  const add = (name: string) =>
+  const command = (name: string) =>
     sweep
       .command(name)
-      .option("--json", "print JSON")
-      .option("--namespace <namespace>", "Nomad's namespace; default: the config's")
       .exitOverride(({ exitCode }) => process.exit(exitCode === 0 ? 0 : BAD_INPUT));
+  const add = (name: string) =>
+    command(name)
+      .option("--json", "print JSON")
+      .option("--namespace <namespace>", "Nomad's namespace; default: the config's");
 
   add("run")
     .description(
@@ -66,6 +68,11 @@ export function addSweep(program: Command): void {
     .option("--failed", "of those that failed")
     .option("-f, --follow", "go on until the sweep has ended")
     .action(async (name, options) => (await import("./sweep/look.ts")).logs(name, options));
+  command("open")
+    .description("open MLflow's UI at a sweep's runs")
+    .argument("<sweep>")
+    .option("--print", "only print its address, as without a terminal")
+    .action(async (name, options) => (await import("./sweep/open.ts")).open(name, options));
   add("stop")
     .description("end a sweep; what is done stays done")
     .argument("<sweep>")

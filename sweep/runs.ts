@@ -7,6 +7,8 @@ const MOST = 1000;
 
 export interface MlflowRun {
   readonly id: string;
+  /** Id of its experiment. */
+  readonly experiment: string;
   /** Its page in MLflow's UI. */
   readonly url: string;
 }
@@ -48,7 +50,8 @@ export async function runsOf(url: string, sweep: string): Promise<ReadonlyMap<nu
       for (const { info, data } of (page.runs ?? []) as Run[]) {
         const index = data.tags?.find(({ key }) => key === "sweep.index")?.value;
         const at = `${url}/#/experiments/${info.experiment_id}/runs/${info.run_id}`;
-        if (index) runs.set(Number(index), { id: info.run_id, url: at });
+        const run = { id: info.run_id, experiment: info.experiment_id, url: at };
+        if (index) runs.set(Number(index), run);
       }
       token = page.next_page_token ?? "";
       if (!token) return runs;

@@ -3,8 +3,10 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { execa } from "execa";
+import { chromium } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { ROOT } from "../../config/load.ts";
+import { onPath } from "../../lab/on-path.ts";
 import type { SweepStatus } from "../../sweep/gather.ts";
 import { Checkout } from "../checkout.ts";
 import { dockerHost, url } from "../deployed.ts";
@@ -106,6 +108,30 @@ describe.skipIf(late)("the first sweep of docs/sweeps.md", () => {
     expect(stderr).not.toContain("building");
     expect(await runsOf("second")).toHaveLength(3);
     expect(await runsOf("first")).toHaveLength(3);
+  });
+
+  const executablePath = onPath("chromium");
+  it.skipIf(!executablePath)("opens MLflow's UI at its runs, and at no other's", async () => {
+    const { stdout, exitCode } = await start(["open", "second"]);
+    expect(exitCode).toBe(0);
+    // Chromium does not let root have its sandbox.
+    const chromiumSandbox = process.getuid?.() !== 0;
+    const browser = await chromium.launch({ executablePath, chromiumSandbox });
+    try {
+      const page = await browser.newPage({ viewport: { width: 1400, height: 900 } });
+      await page.goto(stdout.trim());
+      await page.getByText("3 matching runs").waitFor({ timeout: 60_000 });
+    } finally {
+      await browser.close();
+    }
+  });
+
+  it("says of a sweep that has no runs where to look", async () => {
+    const { stderr, exitCode } = await start(["open", "none-of-it"]);
+    expect(stderr).toBe(
+      `error: none-of-it: found no run of it in MLflow at ${url}; npx homelab sweep status none-of-it tells of its tasks, npx homelab doctor of MLflow`,
+    );
+    expect(exitCode).toBe(2);
   });
 });
 
