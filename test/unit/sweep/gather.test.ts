@@ -161,7 +161,9 @@ describe("what is shown of a sweep", () => {
 
   it("is a table with the runs in MLflow, and what it took together", () => {
     const sweep = sweepStatus(job("0 a\n1 b\n2 c\n"), all, now);
-    const runs = new Map([[0, { id: "r", url: "http://mlflow.lan/#/experiments/0/runs/r" }]]);
+    const runs = new Map([
+      [0, { id: "r", experiment: "1", url: "http://mlflow.lan/#/experiments/0/runs/r" }],
+    ]);
     expect(table(sweep, runs)).toEqual([
       "task  value  state    exit  time  client  MLflow run",
       "0     a      done     0     30 s  m700    http://mlflow.lan/#/experiments/0/runs/r",
