@@ -4,16 +4,13 @@ import { SHELLS } from "../client/shells.ts";
 import { PERMISSIONS } from "../config/auth.ts";
 import { exitOnUserError, UserError } from "../config/errors.ts";
 import { Interrupted } from "../lab/errors.ts";
-import { synth } from "./cdktf.ts";
-import { deploy } from "./deploy.ts";
-import { destroy } from "./destroy.ts";
-import { diff } from "./diff.ts";
 import { BAD_INPUT } from "./exit-code.ts";
 import { fullDisk, tellsOfFullDisk } from "./full-disk.ts";
-import { buildImage, pushImage, pushLatestImage } from "./image.ts";
-import { labDown, labUp } from "./lab.ts";
-import { prepare } from "./prepare.ts";
 import { addSweep } from "./sweep.ts";
+
+// What a command needs is loaded only when it is run: all of them together take half a second.
+const image = () => import("./image.ts");
+const lab = () => import("./lab.ts");
 
 const program = new Command("homelab")
   .description("A self-hosted MLflow, kept as code.")
@@ -23,38 +20,49 @@ const program = new Command("homelab")
 program
   .command("deploy")
   .description("bring MLflow up, or up to date: image, volumes, job, check")
-  .action(deploy);
+  .action(async () => (await import("./deploy.ts")).deploy());
 program
   .command("synth")
   .description(
     "write the Terraform configuration to cdktf.out/, for the embedded homelab to .lab/cdktf.out/",
   )
-  .action(synth);
-program.command("diff").description("show what a deploy would change").action(diff);
+  .action(async () => (await import("./cdktf.ts")).synth());
+program
+  .command("diff")
+  .description("show what a deploy would change")
+  .action(async () => (await import("./diff.ts")).diff());
 program
   .command("destroy")
   .description("stop MLflow and forget the job; the data, the images and the volumes stay")
   .option("--yes", "do not ask")
   .option("--unmount", "take the volumes off the Nomad clients as well; the data stays")
-  .action(destroy);
+  .action(async (options) => (await import("./destroy.ts")).destroy(options));
 program
   .command("prepare")
   .description("prepare the volumes on the Nomad clients again, where one is gone or stale")
-  .action(prepare);
-program.command("build").description("build the image by hand").action(buildImage);
-program.command("push").description("push the built image to the registry").action(pushImage);
+  .action(async () => (await import("./prepare.ts")).prepare());
+program
+  .command("build")
+  .description("build the image by hand")
+  .action(async () => (await image()).buildImage());
+program
+  .command("push")
+  .description("push the built image to the registry")
+  .action(async () => (await image()).pushImage());
 program
   .command("pushlatest")
   .description('build the image and push it with the tag "latest"')
-  .action(pushLatestImage);
-program.command("lab-up").description("start the embedded homelab").action(labUp);
+  .action(async () => (await image()).pushLatestImage());
+program
+  .command("lab-up")
+  .description("start the embedded homelab")
+  .action(async () => (await lab()).labUp());
 program
   .command("lab-down")
   .description("stop the embedded homelab; its data stays")
   .option("--purge", "delete its data as well, MLflow's runs and artifacts included")
-  .action(labDown);
+  .action(async (options) => (await lab()).labDown(options));
 
-// Asked often: what they need is loaded only then.
 const client = (name: string) =>
   program
     .command(name)
