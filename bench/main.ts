@@ -25,6 +25,7 @@ import { noOpDeploy } from "./no-op-deploy.ts";
 import { playbook } from "./playbook.ts";
 import { machine, table, writeReport } from "./report.ts";
 import { interruption } from "./run.ts";
+import { sweep } from "./sweep.ts";
 import { synth } from "./synth.ts";
 import { traefik } from "./traefik.ts";
 
@@ -42,6 +43,7 @@ const FIGURES: readonly Figure[] = [
   backendStores,
   artifactStores,
   count,
+  sweep,
 ];
 
 interface Options {
