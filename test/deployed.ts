@@ -23,3 +23,9 @@ const state = readLabState(settings);
 export const dockerHost = state?.dockerHost ?? "";
 /** The nomad command. */
 export const nomadBinary = state?.nomadBinary ?? "nomad";
+
+/** Paths of the Nomad variables that the deployment's jobs have; a failed sweep keeps its own for a retry. */
+export async function variables(): Promise<string[]> {
+  const all = await nomad.get<{ Path: string }[]>("/vars", { prefix: "nomad/jobs/mlflow" });
+  return (all ?? []).map(({ Path }) => Path);
+}

@@ -7,7 +7,7 @@ import { CONTAINERS_NETWORK } from "../../lab/nomad-client.ts";
 import { ensurePostgresqlImage, LAB_POSTGRESQL_MAJOR } from "../../lab/postgresql-image.ts";
 import type { NomadAllocation, NomadJob } from "../../nomad/types.ts";
 import { Checkout } from "../checkout.ts";
-import { dockerHost, nomad, nomadBinary, settings, url, work } from "../deployed.ts";
+import { dockerHost, nomad, nomadBinary, settings, url, variables, work } from "../deployed.ts";
 import { isLate } from "../time-left.ts";
 import { type Logged, Tracking, until } from "./tracking.ts";
 
@@ -279,7 +279,7 @@ describe.skipIf(late)("the PostgreSQL of a deploy", () => {
   it("is gone after a destroy with its secrets, and its data is not", async () => {
     expect((await checkout.make("destroy", "YES=1")).exitCode).toBe(0);
     expect(await nomad.get(`/job/${DATABASE}`)).toBeUndefined();
-    expect(await nomad.get("/vars")).toEqual([]);
+    expect(await variables()).toEqual([]);
     await expectDeployed();
     await tracking.expectThere(logged);
   });

@@ -11,7 +11,7 @@ import { pidFile } from "../../lab/settings.ts";
 import { ensureVersitygw, LAB_S3_ACCOUNT } from "../../lab/versitygw.ts";
 import type { NomadAllocation } from "../../nomad/types.ts";
 import { Checkout } from "../checkout.ts";
-import { dockerHost, nomad, settings, url, work } from "../deployed.ts";
+import { dockerHost, nomad, settings, url, variables, work } from "../deployed.ts";
 import { expectNone, placesOfSecrets } from "../secret-places.ts";
 import { makeDatabase, sql } from "../stores.ts";
 import { type Logged, Tracking, until } from "./tracking.ts";
@@ -285,7 +285,7 @@ describe("the server on PostgreSQL and S3", () => {
   it("is gone after a destroy with its secrets, and its data is not", async () => {
     expect((await checkout.make("destroy", "YES=1")).exitCode).toBe(0);
     expect(await nomad.get("/var/nomad/jobs/mlflow/svc/mlflow_app")).toBeUndefined();
-    expect(await nomad.get("/vars")).toEqual([]);
+    expect(await variables()).toEqual([]);
     configure();
     expect((await checkout.make("deploy")).exitCode).toBe(0);
     await tracking.expectThere(logged);

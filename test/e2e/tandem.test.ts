@@ -5,7 +5,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { addressOf } from "../../nomad/address.ts";
 import type { NomadAllocation, NomadAllocationDetail } from "../../nomad/types.ts";
 import { Checkout } from "../checkout.ts";
-import { url as local, nomad, settings } from "../deployed.ts";
+import { url as local, nomad, settings, variables } from "../deployed.ts";
 import { inPostgresql, inS3, type Stores, startStores, stopStores } from "../stores.ts";
 import { isLate } from "../time-left.ts";
 import { type Logged, Tracking } from "./tracking.ts";
@@ -176,6 +176,6 @@ describe.skipIf(late)("a tandem whose url the containers don't reach", () => {
     await new Tracking(local).expectThere(logged);
     expect(await nomad.get("/var/nomad/jobs/mlflow/artifacts/mlflow_artifacts")).toBeUndefined();
     expect((await checkout.make("destroy", "YES=1")).exitCode).toBe(0);
-    expect(await nomad.get("/vars")).toEqual([]);
+    expect(await variables()).toEqual([]);
   });
 });
