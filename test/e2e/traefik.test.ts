@@ -35,6 +35,12 @@ afterAll(async () => {
   await checkout?.make("destroy", "YES=1");
 });
 
+/** What a target says is shown where it fails. */
+async function expectMade(...args: string[]): Promise<void> {
+  const { output, exitCode } = await checkout.make(...args);
+  expect(exitCode, output).toBe(0);
+}
+
 /** Asks Traefik as a client does that was led to it by that name. */
 async function asks(path: string, headers: Record<string, string> = {}, body?: string) {
   const answer = await request(`http://127.0.0.1:${settings.ports.traefik}${path}`, {
@@ -136,7 +142,7 @@ describe("through Traefik", () => {
       `error: http://localhost:${settings.ports.traefik}/health: expected 200, found status 403; let this machine in with traefik.ipAllowList`,
     );
     checkout.configure("");
-    expect((await checkout.make("deploy")).exitCode).toBe(0);
+    await expectMade("deploy");
   });
 });
 
@@ -144,15 +150,15 @@ describe("the DNS record", () => {
   it("is answered after a deploy, and no longer when the config wants none", async () => {
     expect(await ask(dns, NAME)).toEqual({ cname: "localhost", addresses: ["127.0.0.1"] });
     checkout.configure('dns: { provider: "none" }');
-    expect((await checkout.make("deploy")).exitCode).toBe(0);
+    await expectMade("deploy");
     expect(await ask(dns, NAME)).toEqual({ addresses: [] });
     checkout.configure("");
-    expect((await checkout.make("deploy")).exitCode).toBe(0);
+    await expectMade("deploy");
     expect(await ask(dns, NAME)).toMatchObject({ cname: "localhost" });
   });
 
   it("and the router are gone after a destroy", async () => {
-    expect((await checkout.make("destroy", "YES=1")).exitCode).toBe(0);
+    await expectMade("destroy", "YES=1");
     expect(await ask(dns, NAME)).toEqual({ addresses: [] });
     await expect.poll(async () => (await asks("/health")).status, { timeout: 20_000 }).toBe(404);
   });
