@@ -16,9 +16,9 @@ export function agentFor(address?: string, name?: string): Agent {
     ...(address ? { lookup: always(address) } : {}),
   });
   // undici would ask for the certificate of whatever Host header is sent. An address is no name to ask for.
-  const servername = name === undefined ? undefined : isIP(name) ? "" : name;
+  const sent = name && { servername: isIP(name.replace(/^\[|\]$/g, "")) ? "" : name };
   const connect: buildConnector.connector = (options, callback) =>
-    connector(servername === undefined ? options : { ...options, servername }, callback);
+    connector({ ...options, ...sent }, callback);
   return new Agent({ connect, headersTimeout: 30_000 });
 }
 

@@ -6,7 +6,7 @@ import { secret } from "./secret.ts";
 export const tls = z
   .strictObject({
     certificate: absolutePath().describe(
-      "PEM file, where the deploy runs, of the certificate for hostname, and of those between it and its authority. It is no secret: it becomes part of the job.",
+      "PEM file, where the deploy runs, of the certificate for the name that clients connect to (of url, else hostname), and of those between it and its authority. It is no secret: it becomes part of the job.",
     ),
     key: secret().describe("Its private key, PEM, without a passphrase."),
   })

@@ -1,6 +1,7 @@
 import { createPrivateKey, X509Certificate } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { isIP } from "node:net";
+import { clientUrl } from "../config/client-url.ts";
 import { reason } from "../config/reason.ts";
 import type { HomelabConfig } from "../config/schema.ts";
 import { readSecret } from "../secrets/read.ts";
@@ -11,7 +12,8 @@ const CERTIFICATE = "server.tls.certificate";
  * Would clients take the server's certificate, and is the key its own? Whether they know its authority
  * is theirs to say. A key that is missing is told with the other secrets.
  */
-export async function probeTls({ server: { tls }, hostname }: HomelabConfig): Promise<string[]> {
+export async function probeTls(config: HomelabConfig): Promise<string[]> {
+  const { tls } = config.server;
   if (!tls) return [];
   let certificate: X509Certificate;
   try {
@@ -24,12 +26,13 @@ export async function probeTls({ server: { tls }, hostname }: HomelabConfig): Pr
   }
   const key = readSecret(tls.key);
   return [
-    ...certificateProblems(certificate, hostname),
+    ...certificateProblems(certificate, new URL(clientUrl(config)).hostname),
     ...(key ? keyProblems(certificate, key) : []),
   ];
 }
 
-function certificateProblems(certificate: X509Certificate, hostname: string): string[] {
+/** @param name that clients connect to; in brackets where it is an address of IPv6 */
+function certificateProblems(certificate: X509Certificate, name: string): string[] {
   const { validFrom, validTo, subjectAltName = "no name" } = certificate;
   const now = Date.now();
   const problems: string[] = [];
@@ -37,10 +40,11 @@ function certificateProblems(certificate: X509Certificate, hostname: string): st
     problems.push(`${CERTIFICATE}: found one that ended ${validTo}; renew it`);
   if (Date.parse(validFrom) > now)
     problems.push(`${CERTIFICATE}: found one that begins ${validFrom}; is the clock here right?`);
-  const named = isIP(hostname) ? certificate.checkIP(hostname) : certificate.checkHost(hostname);
+  const address = name.replace(/^\[|\]$/g, "");
+  const named = isIP(address) ? certificate.checkIP(address) : certificate.checkHost(name);
   if (!named)
     problems.push(
-      `${CERTIFICATE}: found one for ${subjectAltName}; expected one for hostname, ${hostname}`,
+      `${CERTIFICATE}: found one for ${subjectAltName}; expected one for ${name}, which clients connect to`,
     );
   return problems;
 }

@@ -109,7 +109,9 @@ describe.skipIf(late)("https by the server itself", () => {
     configure({ certificate: ended.certificate, key: issued.key });
     const { output, exitCode } = await checkout.make("deploy");
     expect(output).toContain("error: server.tls.certificate: found one that ended");
-    expect(output).toContain("found one for DNS:mlflow.lan; expected one for hostname, localhost");
+    expect(output).toContain(
+      "found one for DNS:mlflow.lan; expected one for localhost, which clients connect to",
+    );
     expect(output).toContain("error: server.tls.key: found the key of another certificate");
     expect(exitCode).not.toBe(0);
     expect(await allocations()).toEqual(before);

@@ -18,8 +18,9 @@ beforeAll(async () => {
 function told(
   { certificate, key }: { certificate: string; key: string },
   hostname = "mlflow.lan",
+  more: { url?: string } = {},
 ): Promise<string[]> {
-  const config = { ...smallConfig(serverTls(certificate, key)), hostname };
+  const config = { ...smallConfig(serverTls(certificate, key)), hostname, ...more };
   return probeTls(checkConfig(config, "homelab.config.ts"));
 }
 
@@ -39,11 +40,21 @@ describe("the certificate of a server that speaks https", () => {
     expect(await told(wildcard, "mlflow.home.lan")).toEqual([]);
   });
 
+  it("is to be that of the url, where there is one", async () => {
+    const url = "https://ml.example:8443";
+    expect(await told(good, "mlflow.lan", { url })).toEqual([
+      "server.tls.certificate: found one for DNS:mlflow.lan, DNS:other.lan; expected one for ml.example, which clients connect to",
+    ]);
+    const byUrl = await authority.issue("DNS:ml.example,IP:::1");
+    expect(await told(byUrl, "mlflow.lan", { url })).toEqual([]);
+    expect(await told(byUrl, "mlflow.lan", { url: "https://[::1]:8443" })).toEqual([]);
+  });
+
   it("is refused when it ended, is another name's, and the key is another's, all at once", async () => {
     const ended = await authority.issue("DNS:db.lan", -1);
     expect(await told({ certificate: ended.certificate, key: good.key })).toEqual([
       expect.stringMatching(/^server\.tls\.certificate: found one that ended .* GMT; renew it$/),
-      "server.tls.certificate: found one for DNS:db.lan; expected one for hostname, mlflow.lan",
+      "server.tls.certificate: found one for DNS:db.lan; expected one for mlflow.lan, which clients connect to",
       "server.tls.key: found the key of another certificate than server.tls.certificate's",
     ]);
   });
