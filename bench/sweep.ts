@@ -6,6 +6,7 @@ import { ROOT } from "../config/load.ts";
 import { NomadApi } from "../nomad/api.ts";
 import type { NomadAllocation } from "../nomad/types.ts";
 import { type NomadAgent, startNomadAgent } from "../test/integration/nomad-agent.ts";
+import { sweepConfig } from "../test/sweep-config.ts";
 import type { Figure, Row } from "./figure.ts";
 import { run } from "./run.ts";
 import { inTurn, median, seconds, times } from "./statistics.ts";
@@ -119,7 +120,7 @@ class Side {
 
   async prepare(): Promise<void> {
     writeFileSync(join(this.folder, "task.sh"), `#!/bin/sh\n${TASK}\n`);
-    writeFileSync(join(this.folder, "homelab.config.ts"), config(this.agent.address));
+    writeFileSync(join(this.folder, "homelab.config.ts"), sweepConfig(this.agent.address));
     writeFileSync(join(this.folder, "dispatched.hcl"), dispatched());
     await this.nomad(["job", "run", join(this.folder, "dispatched.hcl")]);
     // What is loaded for the first time is not what is measured.
@@ -220,22 +221,6 @@ function dispatched(): string {
   group "tasks" {${GROUP}
   }
 }
-`;
-}
-
-function config(address: string): string {
-  return `import { defineHomelab } from "homelab-mlflow";
-export default defineHomelab({
-  hostname: "mlflow.lan",
-  url: "http://127.0.0.1:9",
-  nomad: { address: "${address}" },
-  registry: { address: "127.0.0.1:9", scheme: "http" },
-  volumes: {
-    backendStore: { source: { directory: "/srv/backend" } },
-    artifacts: { source: { directory: "/srv/artifacts" } },
-  },
-  clients: [{ name: "here" }],
-});
 `;
 }
 

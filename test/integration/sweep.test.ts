@@ -9,6 +9,7 @@ import { ROOT } from "../../config/load.ts";
 import { NomadApi } from "../../nomad/api.ts";
 import type { NomadAllocation } from "../../nomad/types.ts";
 import type { SweepStatus, TaskStatus } from "../../sweep/gather.ts";
+import { sweepConfig } from "../sweep-config.ts";
 import { HOSTILE } from "../unit/synth.ts";
 import { type NomadAgent, startNomadAgent } from "./nomad-agent.ts";
 
@@ -23,27 +24,13 @@ beforeAll(async () => {
   directory = mkdtempSync(join(tmpdir(), "homelab-sweep-"));
   agent = await startNomadAgent(process.env.HOMELAB_TEST_NOMAD ?? "nomad", directory);
   nomad = new NomadApi({ address: agent.address, region: "global", namespace: "default" });
-  writeFileSync(join(directory, "homelab.config.ts"), config(agent.address));
+  writeFileSync(join(directory, "homelab.config.ts"), sweepConfig(agent.address));
 });
 
 afterAll(async () => {
   await agent?.stop();
   rmSync(directory, { recursive: true, force: true });
 });
-
-const config = (address: string) => `import { defineHomelab } from "homelab-mlflow";
-export default defineHomelab({
-  hostname: "mlflow.lan",
-  url: "http://127.0.0.1:9",
-  nomad: { address: "${address}" },
-  registry: { address: "127.0.0.1:9", scheme: "http" },
-  volumes: {
-    backendStore: { source: { directory: "/srv/backend" } },
-    artifacts: { source: { directory: "/srv/artifacts" } },
-  },
-  clients: [{ name: "m700" }],
-});
-`;
 
 /** A user's command line, in the directory with the script. */
 function start(args: readonly string[], env: Record<string, string> = {}) {
@@ -245,7 +232,7 @@ describe("homelab sweep run", () => {
   });
 
   it("ends with 3 where Nomad can't be reached", async () => {
-    writeFileSync(join(directory, "away.config.ts"), config("http://127.0.0.1:9"));
+    writeFileSync(join(directory, "away.config.ts"), sweepConfig("http://127.0.0.1:9"));
     const env = { HOMELAB_CONFIG: join(directory, "away.config.ts") };
     const { exitCode, stderr } = await start(["list"], env);
     expect([exitCode, stderr]).toEqual([
