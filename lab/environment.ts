@@ -22,7 +22,15 @@ export function labEnvironment(state: LabState | undefined): LabEnvironment {
       TERRAFORM_BINARY_NAME: state.terraformBinary,
       // Terraform asks a host of its vendor for newer releases, and waits for it.
       CHECKPOINT_DISABLE: "1",
-      ...(state.terraformRc ? { TF_CLI_CONFIG_FILE: state.terraformRc } : {}),
+      ...(state.terraformRc
+        ? {
+            TF_CLI_CONFIG_FILE: state.terraformRc,
+            // cdktf's cache is one for all stacks, and two runs of Terraform take providers away from each
+            // other there; from a mirror it saves nothing:
+            // https://developer.hashicorp.com/terraform/cli/config/config-file#provider-plugin-cache
+            CDKTF_DISABLE_PLUGIN_CACHE_ENV: "1",
+          }
+        : {}),
     },
     // Locking providers asks their registry even where all of them come from a mirror.
     cdktfFlags: state.terraformRc ? ["--skip-provider-lock"] : [],

@@ -49,9 +49,10 @@ describe("labEnvironment", () => {
     expect(cdktfFlags).toEqual([]);
   });
 
-  it("keeps cdktf from asking the registry where providers come from a mirror", () => {
+  it("keeps cdktf from asking the registry, and from a cache of all stacks, where providers come from a mirror", () => {
     const { env, cdktfFlags } = labEnvironment({ ...state, terraformRc: "/lab/terraform.rc" });
     expect(env.TF_CLI_CONFIG_FILE).toBe("/lab/terraform.rc");
+    expect(env.CDKTF_DISABLE_PLUGIN_CACHE_ENV).toBe("1");
     expect(cdktfFlags).toEqual(["--skip-provider-lock"]);
   });
 
