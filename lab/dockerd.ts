@@ -1,12 +1,20 @@
-import { existsSync, mkdirSync, readFileSync, rmSync } from "node:fs";
+import { chmodSync, existsSync, mkdirSync, readFileSync, rmSync } from "node:fs";
 import { networkInterfaces } from "node:os";
 import { join } from "node:path";
 import { execa } from "execa";
 import { installedProgram } from "./debian-packages.ts";
 import { labErrors } from "./errors.ts";
 import { getOverSocket } from "./http.ts";
+import { unmountBelow } from "./mounts.ts";
 import { onPath } from "./on-path.ts";
-import { ensureServer, findServer, type ServerCommand, stopLeftovers } from "./servers.ts";
+import { commandLine, identify } from "./processes.ts";
+import {
+  endProcess,
+  ensureServer,
+  findServer,
+  type ServerCommand,
+  stopLeftovers,
+} from "./servers.ts";
 import type { LabSettings } from "./settings.ts";
 import type { Work } from "./work.ts";
 
@@ -74,6 +82,7 @@ export async function ensureDocker(
 export async function tidyUpAfterDockerd(settings: LabSettings): Promise<void> {
   const { bridge } = settings.docker;
   if (existsSync(`/sys/class/net/${bridge}`)) await execa("ip", ["link", "delete", bridge]);
+  await unmountBelow(settings.runDir);
   rmSync(settings.runDir, { recursive: true, force: true });
 }
 
@@ -109,14 +118,29 @@ async function prepare(work: Work): Promise<void> {
   if (Buffer.byteLength(socket) > LONGEST_SOCKET_PATH)
     throw labErrors.socketPathTooLong(socket, Buffer.byteLength(socket));
   mkdirSync(settings.runDir, { recursive: true });
+  // A dockerd that is left over makes it again for root alone; databases in it run as other users.
+  chmodSync(settings.runDir, 0o755);
   mkdirSync(dataDir, { recursive: true });
   // After a crash it names a pid that may belong to somebody else now, and dockerd refuses to start.
   rmSync(dockerdPidFile(settings), { force: true });
+  await endContainerd(settings);
   if (existsSync(`/sys/class/net/${bridge}`)) return;
   const ip = await installedProgram("ip", ["iproute2"], "install iproute2", work);
   await execa(ip, ["link", "add", bridge, "type", "bridge"]);
   await execa(ip, ["address", "add", freeSubnet(settings.basePort), "dev", bridge]);
   await execa(ip, ["link", "set", bridge, "up"]);
+}
+
+/**
+ * Ends the containerd of a dockerd that was killed. dockerd takes any process with that pid for it, a
+ * zombie too, and gives up when it does not answer; the containers go on without it.
+ */
+async function endContainerd({ docker: { execDir } }: LabSettings): Promise<void> {
+  const file = join(execDir, "containerd", "containerd.pid");
+  const running = existsSync(file) && identify(Number(readFileSync(file, "utf8")));
+  if (running && commandLine(running.pid).some((word) => word.startsWith(execDir)))
+    await endProcess(running, "containerd", 10);
+  rmSync(file, { force: true });
 }
 
 /** An address and mask for the bridge, in a network that no interface of this machine is in. */

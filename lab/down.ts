@@ -4,6 +4,7 @@ import { execa } from "execa";
 import { tidyUpAfterDockerd } from "./dockerd.ts";
 import { labErrors } from "./errors.ts";
 import { lockLab } from "./lock.ts";
+import { unmountBelow } from "./mounts.ts";
 import { onPath } from "./on-path.ts";
 import { findServer, stopLeftovers, stopServer } from "./servers.ts";
 import type { LabSettings, ServerName } from "./settings.ts";
@@ -39,7 +40,7 @@ export async function labDown(
     await stop(settings, "registry", say);
     await stop(settings, "dockerd", say);
     await stopLeftovers(settings);
-    await unmountAll(settings);
+    await unmountBelow(settings.dir);
     await tidyUpAfterDockerd(settings);
     if (purge) {
       rmSync(settings.dir, { recursive: true, force: true });
@@ -88,21 +89,4 @@ function dockerHostOf({ stateFile }: LabSettings): string | undefined {
   } catch {
     return undefined; // half a state names no Docker, and has run no job
   }
-}
-
-/** A dockerd or a Nomad that was killed leaves its mounts behind. */
-async function unmountAll({ dir, runDir }: LabSettings): Promise<void> {
-  const mounts = readFileSync("/proc/self/mounts", "utf8")
-    .split("\n")
-    .map((line) => unescapeMount(line.split(" ")[1] ?? ""))
-    .filter((path) => [dir, runDir].some((root) => path.startsWith(`${root}/`)));
-  // The last one mounted may lie in an earlier one.
-  for (const mount of mounts.reverse()) await execa("umount", ["--lazy", mount], { reject: false });
-}
-
-/** proc_pid_mounts(5) writes a space as \040. */
-function unescapeMount(path: string): string {
-  return path.replace(/\\([0-7]{3})/g, (_, octal) =>
-    String.fromCharCode(Number.parseInt(octal, 8)),
-  );
 }

@@ -168,7 +168,12 @@ async function waitUntilHealthy(
   }
 }
 
-async function endProcess(target: ProcessIdentity, name: string, patience: number): Promise<void> {
+/** Ends a process, politely first. @param patience seconds until it is killed */
+export async function endProcess(
+  target: ProcessIdentity,
+  name: string,
+  patience: number,
+): Promise<void> {
   signalProcess(target, "SIGTERM");
   if (await waitForEnd(target, patience)) return;
   signalProcess(target, "SIGKILL");

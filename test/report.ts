@@ -23,7 +23,10 @@ export function report(file: string, more = ""): string {
   const { testResults } = JSON.parse(readFileSync(file, "utf8")) as {
     testResults: { assertionResults: Result[] }[];
   };
-  const results = testResults.flatMap((each) => each.assertionResults);
+  const all = testResults.flatMap((each) => each.assertionResults);
+  // Those that a pattern left out.
+  const results = all.filter(({ status }) => status !== "skipped");
+  const others = all.length - results.length;
   const rows = results.map(({ ancestorTitles, title, status, duration }) => {
     const took = duration ? `${Math.round(duration / 1000)} s` : "";
     return `| ${ancestorTitles.at(-1)} | ${title} | ${took} | ${status} |`;
@@ -37,6 +40,7 @@ export function report(file: string, more = ""): string {
     "| --- | --- | --: | --- |",
     ...rows,
     "",
+    ...(others > 0 ? [`${others} others were not asked for.`, ""] : []),
     "| What was measured | |",
     "| --- | --: |",
     ...figures.map(([name, figure]) => `| ${name} | ${figure} |`),

@@ -1,10 +1,11 @@
 /** The job as the nomad command registers it, by the real Terraform on the lab's real Nomad. */
-import { existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { execa } from "execa";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { tidyUpAfterDockerd } from "../../lab/dockerd.ts";
 import { nomadJobsOf, recordFile, replaceNomadJobs } from "../../lab/nomad-job-by-cli.ts";
 import { registrationTokens } from "../../lab/registrations.ts";
 import { restartLabNomad } from "../../lab/restart-nomad.ts";
@@ -237,6 +238,18 @@ describe("lab-up", () => {
   });
 });
 
+describe("what a killed dockerd leaves in /run", () => {
+  it("is removed, also where something is mounted", async () => {
+    const runDir = mkdtempSync(join(tmpdir(), "homelab run-"));
+    const mounted = join(runDir, "netns", "one");
+    mkdirSync(mounted, { recursive: true });
+    await execa("mount", ["-t", "tmpfs", "none", mounted]);
+    const docker = { ...settings.docker, bridge: "homelab-none" };
+    await tidyUpAfterDockerd({ ...settings, runDir, docker });
+    expect(existsSync(runDir)).toBe(false);
+  });
+});
+
 describe("the lab's Nomad", () => {
   it("gives the jobs none of the lab's ports but the deployment's", async () => {
     const [{ ID = "" } = {}] = (await api.get<{ ID: string }[]>("/nodes")) ?? [];
@@ -245,7 +258,7 @@ describe("the lab's Nomad", () => {
     }>(`/node/${ID}`);
     const { basePort, ports } = settings;
     expect(node?.ReservedResources.Networks.ReservedHostPorts).toBe(
-      `${basePort}-${ports.mlflow - 1},${ports.managedPostgresql + 1}-${basePort + 99}`,
+      `${basePort}-${ports.mlflow - 1},${ports.managedDatabase + 1}-${basePort + 99}`,
     );
   });
 });

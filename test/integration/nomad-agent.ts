@@ -107,6 +107,8 @@ server {
 }
 client {
   enabled = true
+  # Above the default of 50, Nomad removes more ended tasks with their logs than it would have to.
+  gc_max_allocs = 2000
   options = {
     "fingerprint.denylist" = "env_aws,env_gce,env_azure,env_digitalocean"
   }
