@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { type Ask, asking, askSteadily } from "./ask.ts";
+import { type Ask, asking, askSteadily, patienceFor } from "./ask.ts";
 import { carryArtifact } from "./carry-artifact.ts";
 import type { ArtifactsServer, CheckSpec } from "./spec.ts";
 
@@ -41,7 +41,8 @@ export async function checkArtifactsServer(
       ];
     // By path, all that another server answers goes there.
     const alone = url === spec.url && spec.through === "url" ? [] : await servesNoRuns(ask, base);
-    return [...alone, ...(await askSteadily(ask, base, (steady) => carryArtifact(steady, base)))];
+    const steady = { base, patience: patienceFor(spec) };
+    return [...alone, ...(await askSteadily(ask, steady, (own) => carryArtifact(own, base)))];
   });
   if (problems.length > 0) return problems;
   return asking({ ...runs, host: new URL(spec.url).host }, (ask) =>

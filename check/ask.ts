@@ -2,6 +2,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { request } from "undici";
 import { reason } from "../config/reason.ts";
 import { agentFor, login as loginOfClient } from "./client.ts";
+import type { CheckSpec } from "./spec.ts";
 
 /** How often a broken connection is tried again, and how long after. */
 const TRIES = 3;
@@ -52,14 +53,15 @@ export async function asking<Result>(
 }
 
 /**
- * A proxy may still have connections to the server before this one for a moment, and answers what
- * it sends there with an error of its own, or hangs up: then all is asked again.
+ * A proxy may still send some requests to the server before this one for a moment, which answers as it
+ * was configured, hangs up, or makes the proxy answer: then all is asked again.
  *
+ * @param patience milliseconds for which what does not hold may be that server's
  * @param find what does not hold, one line each
  */
 export async function askSteadily(
   ask: Ask,
-  base: string,
+  { base, patience }: { readonly base: string; readonly patience: number },
   find: (ask: Ask) => Promise<string[]>,
 ): Promise<string[]> {
   const fromServer: Ask = async (...args) => {
@@ -67,13 +69,20 @@ export async function askSteadily(
     if ([502, 503, 504].includes(answer.status)) throw new Error(`status ${answer.status}`);
     return answer;
   };
+  const end = Date.now() + patience;
   for (let tries = 1; ; tries++) {
     try {
-      return await find(fromServer);
+      const problems = await find(fromServer);
+      if (problems.length === 0 || Date.now() >= end) return problems;
     } catch (error) {
-      if (tries === TRIES)
+      if (tries >= TRIES && Date.now() >= end)
         return [`${base}: healthy, then ${reason(error)}; see the server's log, and deploy again`];
-      await sleep(PAUSE_MS);
     }
+    await sleep(PAUSE_MS);
   }
+}
+
+/** Longer than Traefik's 15 s, after which it asks Nomad again; 0 where the server itself is asked. */
+export function patienceFor({ through }: Pick<CheckSpec, "through">): number {
+  return through === "url" ? 20_000 : 0;
 }

@@ -3,7 +3,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { UserError } from "../config/errors.ts";
 import { reason } from "../config/reason.ts";
 import { readSecrets } from "../secrets/read.ts";
-import { type Ask, asking, askSteadily } from "./ask.ts";
+import { type Ask, asking, askSteadily, patienceFor } from "./ask.ts";
 import { carryArtifact } from "./carry-artifact.ts";
 import { basic } from "./client.ts";
 import type { CheckSpec } from "./spec.ts";
@@ -31,7 +31,8 @@ export async function checkService(
   const login = spec.login && adminLogin(spec.login);
   return asking({ base, host: new URL(spec.url).host, login, address }, async (ask) => {
     await waitUntilHealthy(ask, spec, base);
-    return askSteadily(ask, base, (steady) => findProblems(steady, spec, base));
+    const patience = patienceFor(spec);
+    return askSteadily(ask, { base, patience }, (steady) => findProblems(steady, spec, base));
   });
 }
 

@@ -5,7 +5,7 @@ const ASK_VERSION = `
 import importlib.metadata as metadata
 for name in ("mlflow", "mlflow-skinny"):
     try:
-        print(metadata.version(name))
+        print(name, metadata.version(name))
         break
     except metadata.PackageNotFoundError:
         pass
@@ -15,6 +15,8 @@ for name in ("mlflow", "mlflow-skinny"):
 export interface ClientPython {
   readonly program: string;
   readonly mlflow: string;
+  /** Whether `mlflow server` is there, which mlflow-skinny is without. */
+  readonly hasServer: boolean;
 }
 
 /** The first Python on PATH that has MLflow's client. */
@@ -24,7 +26,8 @@ export async function clientPython(): Promise<ClientPython | undefined> {
       reject: false,
       timeout: 20_000,
     });
-    if (exitCode === 0 && stdout.trim() !== "") return { program, mlflow: stdout.trim() };
+    const [name, mlflow] = stdout.trim().split(" ");
+    if (exitCode === 0 && mlflow) return { program, mlflow, hasServer: name === "mlflow" };
   }
   return undefined;
 }

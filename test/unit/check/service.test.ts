@@ -15,6 +15,8 @@ interface Behaviour {
   prefix?: string;
   /** Who is let in, as USER:PASSWORD; all by default. */
   login?: string;
+  /** How often the version before this one answers. */
+  older?: number;
   /** How often an upload is hung up on. */
   hangsUp?: number;
 }
@@ -27,6 +29,7 @@ afterEach(() => {
 
 async function serve(behaviour: Behaviour): Promise<string> {
   const files = new Map<string, Buffer>();
+  let older = 0;
   const answer = async (request: IncomingMessage): Promise<[number, string | Buffer]> => {
     const { method, headers } = request;
     const { prefix = "" } = behaviour;
@@ -35,6 +38,7 @@ async function serve(behaviour: Behaviour): Promise<string> {
     if (url === "/health") return [200, "OK"];
     const login = Buffer.from(headers.authorization?.split(" ")[1] ?? "", "base64").toString();
     if (behaviour.login && login !== behaviour.login) return [401, "login"];
+    if (url === "/version" && older++ < (behaviour.older ?? 0)) return [200, "3.1.0"];
     if (url === "/version") return [200, behaviour.version ?? "3.17.2"];
     if (behaviour.hosts && !behaviour.hosts.includes(headers.host ?? "")) return [403, "host"];
     const origin = headers.origin;
@@ -82,6 +86,11 @@ describe("the check of the service", () => {
 
   it("tries again when a proxy still sends it to the server before this one", async () => {
     expect(await checkService(spec, await serve({ ...strict, hangsUp: 1 }))).toEqual([]);
+  });
+
+  it("asks again where the one before this one may still answer behind a proxy", async () => {
+    const proxied = { ...spec, through: "url" } as const;
+    expect(await checkService(proxied, await serve({ ...strict, older: 1 }))).toEqual([]);
   });
 
   it("asks below the path that MLflow answers at", async () => {

@@ -109,7 +109,7 @@ describe("homelab status", () => {
     const address = await denyingNomad();
     const { stderr, exitCode } = await homelab(["status"], { nomad: { address } });
     expect(stderr).toBe(
-      `error: Nomad at ${address}: it answered 403: Permission denied; set NOMAD_TOKEN to one that may`,
+      `error: Nomad at ${address}: it answered 403: Permission denied; set NOMAD_TOKEN to one that may GET /v1/job/mlflow`,
     );
     expect(exitCode).toBe(3);
   });
@@ -138,5 +138,40 @@ describe("homelab doctor", () => {
       "clock skipped",
     ]);
     expect(exitCode).toBe(1);
+  });
+});
+
+describe("homelab sweep open --data", () => {
+  /** A Python that has a distribution of MLflow's; `python` alone, so that no other is asked. */
+  function python(distribution: string): string {
+    const folder = mkdtempSync(join(tmpdir(), "homelab-python-"));
+    for (const program of ["python", "python3"])
+      writeFileSync(join(folder, program), `#!/bin/sh\necho ${distribution}\n`, { mode: 0o755 });
+    return `${folder}:${process.env.PATH}`;
+  }
+
+  it("wants a folder that has data of MLflow's in it", async () => {
+    const folder = mkdtempSync(join(tmpdir(), "homelab-data-"));
+    const { stderr, exitCode } = await homelab(["sweep", "open", "mine", "--data", folder]);
+    expect(stderr).toBe(
+      `error: --data ${folder}: found neither mlflow.db nor experiments of MLflow's; expected the folder that npx homelab files download --into has filled`,
+    );
+    expect(exitCode).toBe(2);
+  });
+
+  it.each([
+    [
+      "mlflow-skinny 3.17.2",
+      /^error: --data: found mlflow-skinny 3.17.2 alone, which has no server, /,
+    ],
+    ["", /^error: --data: found no MLflow for the python on PATH; pip install mlflow==\d[\d.]*$/],
+  ])("says what to install where the Python on PATH has only '%s'", async (distribution, told) => {
+    const folder = mkdtempSync(join(tmpdir(), "homelab-data-"));
+    writeFileSync(join(folder, "mlflow.db"), "");
+    const env = { PATH: python(distribution) };
+    const args = ["sweep", "open", "mine", "--data", folder];
+    const { stderr, exitCode } = await homelab(args, {}, env);
+    expect(stderr).toMatch(told);
+    expect(exitCode).toBe(2);
   });
 });
