@@ -67,6 +67,19 @@ def problems() -> list[str]:
     ]
 
 
+def tell_foreign_keys_apart() -> None:
+    """To be called before the tables are made: MLflow's first migration has a name twice, which MySQL
+    refuses within a database (https://github.com/mlflow/mlflow/issues/9642)."""
+
+    @sqlalchemy.event.listens_for(sqlalchemy.Table, "before_create")
+    def rename(table, connection, **_):
+        if connection.dialect.name not in ("mysql", "mariadb"):
+            return
+        for constraint in table.foreign_key_constraints:
+            if constraint.name == "fk_user_id":
+                constraint.name = f"fk_{table.name}_user_id"
+
+
 def keep_admin() -> None:
     """MLflow makes the admin once, and looks at the password no more: a new one would change nothing."""
     from mlflow.server.auth import auth_config, store

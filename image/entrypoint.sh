@@ -8,7 +8,9 @@
 # HOMELAB_BACKEND_STORE  sqlite, postgresql or mysql, with the URI in MLFLOW_BACKEND_STORE_URI: not an
 #                  argument, which each process of the machine could read. none: no runs, the
 #                  server is for artifacts alone.
-# HOMELAB_DATABASE  file with host and port of the PostgreSQL that the deploy runs, in place of the URI.
+# HOMELAB_REGISTRY_STORE  postgresql or mysql, where models are kept apart from runs, with the URI in
+#                  MLFLOW_REGISTRY_STORE_URI. Not set by default.
+# HOMELAB_DATABASE  file with host and port of the database that the deploy runs, in place of the URI.
 # HOMELAB_ARTIFACTS  a directory, or s3://BUCKET/PREFIX; with direct also mlflow-artifacts:/
 # HOMELAB_ARTIFACTS_ACCESS  proxied: they pass through the server; direct: clients reach them alone, or
 #                  through another server.
@@ -54,6 +56,9 @@ case $HOMELAB_BACKEND_STORE in
     set -- --backend-store-uri "sqlite:///$database" "$@"
     ;;
   none) set -- --artifacts-only "$@" ;;
+esac
+case $HOMELAB_BACKEND_STORE:${HOMELAB_REGISTRY_STORE:-} in
+  sqlite: | none:) ;;
   *) /opt/mlflow/bin/python /opt/server/stores.py ;;
 esac
 
@@ -69,6 +74,14 @@ if [ "$HOMELAB_ARTIFACTS_ACCESS" = direct ]; then
 else
   set -- --serve-artifacts --artifacts-destination "$HOMELAB_ARTIFACTS" "$@"
 fi
+
+case $HOMELAB_ARTIFACTS_ACCESS in
+  proxied)
+    # The event loop gets artifacts in pieces of 256 KiB. By the image's values each would be got from
+    # the kernel and given back, which takes longer than what is done with it.
+    export MALLOC_MMAP_THRESHOLD_=1048576 MALLOC_TRIM_THRESHOLD_=2097152
+    ;;
+esac
 
 if [ "${HOMELAB_PROMETHEUS:-}" = yes ]; then
   # Prometheus knows the server by the client's address and the port that Nomad gave it.

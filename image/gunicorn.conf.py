@@ -43,30 +43,37 @@ def when_ready(server):
 
     import artifacts_server
     import basic_auth
+    import large_searches
+    import larger_pieces
     import pool_turns
     import shorter_way
     import static_prefix
 
     artifacts_server.install()
     pool_turns.install()
+    large_searches.install()
+    larger_pieces.install()
     if basic_auth.is_on():
         basic_auth.before_fork()
-    if os.environ["HOMELAB_BACKEND_STORE"] == "sqlite":
+    stores = {os.environ["HOMELAB_BACKEND_STORE"], os.environ.get("HOMELAB_REGISTRY_STORE")}
+    if "sqlite" in stores:
         import sqlalchemy.dialects.sqlite
 
         import sqlite_turns
 
         sqlite_turns.install()
-    elif os.environ["HOMELAB_BACKEND_STORE"] == "postgresql":
+    if "postgresql" in stores:
         import psycopg2
         import sqlalchemy.dialects.postgresql.psycopg2  # noqa: F401
+    if "mysql" in stores:
+        import pymysql
+        import sqlalchemy.dialects.mysql.pymysql  # noqa: F401
     if os.environ["HOMELAB_ARTIFACTS"].startswith("s3://"):
-        import boto3  # noqa: F401
-        import mlflow.store.artifact.s3_artifact_repo  # noqa: F401
-
         import proxied_artifacts
+        import streamed_artifacts
 
         proxied_artifacts.install()
+        streamed_artifacts.install(server.app.wsgi())
     sqlalchemy.orm.configure_mappers()
     app = shorter_way.shorten(server.app.wsgi(), server.log)
     server.app.callable = static_prefix.stream_artifacts(app)

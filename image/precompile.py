@@ -21,7 +21,11 @@ def done(command, *, extra_env, **_):
     import sqlalchemy.dialects.sqlite
     import worker
 
+    import artifacts_server
     import basic_auth
+    import large_searches
+    import larger_pieces
+    import pool_turns
     import postgresql
     import proxied_artifacts
     import shorter_way
@@ -37,8 +41,8 @@ def done(command, *, extra_env, **_):
         import pymysql
     if importlib.util.find_spec("boto3"):
         import boto3
-        import mlflow.store.artifact.s3_artifact_repo
         import s3
+        import streamed_artifacts
 
         boto3.client("s3", region_name="us-east-1")
 

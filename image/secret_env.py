@@ -7,10 +7,13 @@ import json
 import os
 import sys
 import time
-from urllib.parse import quote
+from urllib.parse import quote, urlencode
 
 # A machine that boots starts the server before the database is registered.
 PATIENCE_SECONDS = 60
+# From 11.6.2 on, MariaDB fails who writes to a row that another one has changed meanwhile, where MySQL goes
+# on with the row as it is now, as MLflow expects. For all others it is a comment.
+AS_MYSQL = "SET @mlflow = 1 /*M!110602 , SESSION innodb_snapshot_isolation = OFF */"
 
 
 def load() -> None:
@@ -28,20 +31,33 @@ def load() -> None:
     os.environ.update(secrets)
     if address := os.environ.get("HOMELAB_DATABASE"):
         os.environ["MLFLOW_BACKEND_STORE_URI"] = database_uri(address)
+    for store in ("BACKEND_STORE", "REGISTRY_STORE"):
+        if uri := os.environ.get(f"MLFLOW_{store}_URI"):
+            authority = os.environ.get(f"HOMELAB_{store}_CA")
+            os.environ[f"MLFLOW_{store}_URI"] = with_options(uri, authority)
+
+
+def with_options(uri: str, authority: str | None) -> str:
+    """With the driver's name, and TLS that wants this authority's certificate for the host."""
     # The drivers that MLflow documents; without their names SQLAlchemy takes others.
-    uri = os.environ.get("MLFLOW_BACKEND_STORE_URI", "")
     for kind, driver in (("postgresql", "psycopg2"), ("mysql", "pymysql")):
         if uri.startswith(f"{kind}://"):
             uri = uri.replace("://", f"+{driver}://", 1)
-    # Of PostgreSQL's driver it is a variable. With it, the driver wants TLS and the host's name.
-    if authority := os.environ.get("HOMELAB_DATABASE_CA"):
-        uri += f"{'&' if '?' in uri else '?'}ssl_ca={authority}"
-    if uri:
-        os.environ["MLFLOW_BACKEND_STORE_URI"] = uri
+    options = {}
+    if uri.startswith("mysql"):
+        options["init_command"] = AS_MYSQL
+        if authority:
+            options["ssl_ca"] = authority
+    elif authority:
+        options |= {"sslmode": "verify-full", "sslrootcert": authority}
+    if not options:
+        return uri
+    return f"{uri}{'&' if '?' in uri else '?'}{urlencode(options)}"
 
 
 def database_uri(path: str) -> str:
     """Of the database that the deploy runs: Nomad writes its address into a file, when it is there."""
+    kind = os.environ["HOMELAB_BACKEND_STORE"]
     password = quote(os.environ.pop("HOMELAB_DATABASE_PASSWORD"), safe="")
     end = time.monotonic() + PATIENCE_SECONDS
     while True:
@@ -53,8 +69,8 @@ def database_uri(path: str) -> str:
     if not services:
         sys.exit(
             "entrypoint: the database that the deploy runs is not registered in Nomad; see its job, whose"
-            " name is that of this one and -postgresql"
+            f" name is that of this one and -{kind}"
         )
     host, port = services[0]["host"], services[0]["port"]
     host = f"[{host}]" if ":" in host else host
-    return f"postgresql://mlflow:{password}@{host}:{port}/mlflow"
+    return f"{kind}://mlflow:{password}@{host}:{port}/mlflow"

@@ -75,5 +75,6 @@ if __name__ == "__main__":
         basic_auth.write_config()
         if problems := basic_auth.problems():
             sys.exit(f"entrypoint: {problems[0]}")
+        basic_auth.tell_foreign_keys_apart()
     mlflow.server._exec_cmd = serve
     cli(["server", *sys.argv[1:]])

@@ -8,19 +8,12 @@ import os
 import sys
 
 import basic_auth
+import remote_databases
 import secret_env
 
 secret_env.load()
 probe = bool(os.environ.get("HOMELAB_PROBE"))
-found: list[str] = []
-if os.environ["HOMELAB_BACKEND_STORE"] == "postgresql":
-    import postgresql
-
-    found += postgresql.patient_problems(probe)
-if os.environ["HOMELAB_BACKEND_STORE"] == "mysql":
-    import mysql
-
-    found += mysql.problems(probe)
+found = remote_databases.problems(probe)
 # A start looks at the users a little later, wherever they are.
 if probe and basic_auth.is_on() and os.environ["HOMELAB_BACKEND_STORE"] != "sqlite" and not found:
     found += basic_auth.problems()

@@ -14,8 +14,8 @@ process.env.DOCKER_HOST ??= readLabState(labSettings())?.dockerHost;
 const image = process.env.HOMELAB_TEST_IMAGE_ID;
 if (!image) console.log("server image: skipped, HOMELAB_TEST_IMAGE_ID names no image");
 
-async function python(script: string): Promise<string> {
-  const container = ["run", "--rm", "--interactive", "--user=0", "--network=none"];
+async function python(script: string, ...options: string[]): Promise<string> {
+  const container = ["run", "--rm", "--interactive", "--user=0", "--network=none", ...options];
   const { stdout } = await execa("docker", [...container, "--entrypoint=python", `${image}`, "-"], {
     input: readFileSync(new URL(`../server/${script}`, import.meta.url)),
   });
@@ -64,7 +64,9 @@ describe.skipIf(!image)("the server beside the stock mlflow server of the same i
 
   test("has the environment that stock gives its child", () => {
     expect(stock.env).toHaveProperty("_MLFLOW_SERVER_FILE_STORE");
-    expect(ours.env).toEqual(stock.env);
+    // And what entrypoint.sh says to the C library.
+    const malloc = { MALLOC_MMAP_THRESHOLD_: "1048576", MALLOC_TRIM_THRESHOLD_: "2097152" };
+    expect(ours.env).toEqual({ ...stock.env, ...malloc });
   });
 
   test("has stock's routes, FastAPI's and Flask's", () => {
@@ -89,6 +91,18 @@ describe.skipIf(!image)("the server beside the stock mlflow server of the same i
 describe.skipIf(!image)("the server with fewer connections than clients", () => {
   test("answers all of them, though a batch takes several connections at a time", async () => {
     expect(JSON.parse(await python("many_batches.py"))).toEqual({ "200": 30 * 6 });
+  });
+});
+
+describe.skipIf(!image)("a search for more runs than MLflow gives by default", () => {
+  test("gives all of them, as pages do, within the memory of a deploy", async () => {
+    const memory = ["--memory=512m", "--memory-swap=512m"];
+    expect(JSON.parse(await python("large_search.py", ...memory))).toEqual({
+      asPages: true,
+      next: true,
+      none: {},
+      all: 10_000,
+    });
   });
 });
 
