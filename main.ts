@@ -5,13 +5,14 @@ import { loadConfig, ROOT } from "./config/load.ts";
 import { preflight } from "./preflight/preflight.ts";
 import { generationNow } from "./preflight/secrets.ts";
 import { MlflowStack } from "./stacks/mlflow-stack.ts";
-import { postgresqlSecretsSpec, secretsSpecs } from "./stacks/secrets-spec.ts";
+import { databaseSecretsSpec, secretsSpecs } from "./stacks/secrets-spec.ts";
 
 await exitOnUserError(async () => {
   const { config, version } = await loadConfig();
   await preflight(config);
   const secretsGeneration = await generationNow(secretsSpecs(config));
-  const postgresqlGeneration = await generationNow([postgresqlSecretsSpec(config)]);
+  const database = databaseSecretsSpec(config);
+  const databaseGeneration = await generationNow(database ? [database] : []);
   // cdktf would run `terraform version` for each synth; Terraform checks its version by itself.
   const app = new App({ skipValidation: true });
   new MlflowStack(app, "mlflow", {
@@ -19,7 +20,7 @@ await exitOnUserError(async () => {
     version,
     root: ROOT,
     secretsGeneration,
-    postgresqlGeneration,
+    databaseGeneration,
   });
   app.synth();
 });

@@ -7,6 +7,7 @@ import { UserError } from "../config/errors.ts";
 import { loadConfig } from "../config/load.ts";
 import type { HomelabConfig } from "../config/schema.ts";
 import { driversOf } from "../config/storage.ts";
+import { DATABASES } from "../database/kinds.ts";
 import { Interrupted } from "../lab/errors.ts";
 import { labSettings } from "../lab/settings.ts";
 import { readLabState } from "../lab/state.ts";
@@ -30,9 +31,11 @@ const STEPS: readonly [prefix: string, title: string][] = [
   ["docker_image.server-image", "Build the image"],
   ["docker_registry_image.server-image", "Push the image"],
   ["terraform_data.nomad-volumes", "Prepare the volumes on the Nomad clients"],
-  ["terraform_data.postgresql_look", "Look at PostgreSQL's volume from its Nomad client"],
-  ["nomad_job.postgresql_job", "Register PostgreSQL's job"],
-  ["terraform_data.postgresql_healthy", "Wait for PostgreSQL"],
+  ...Object.entries(DATABASES).flatMap(([kind, { title }]): [string, string][] => [
+    [`terraform_data.${kind}_look`, `Look at ${title}'s volume from its Nomad client`],
+    [`nomad_job.${kind}_job`, `Register ${title}'s job`],
+    [`terraform_data.${kind}_healthy`, `Wait for ${title}`],
+  ]),
   ["terraform_data.dns-record", "Make the DNS record"],
   ["terraform_data.task-secrets_values", "Write the secrets to Nomad"],
   ["terraform_data.store-probe", "Look at the stores from a Nomad client"],
@@ -93,9 +96,10 @@ export async function deploy(): Promise<void> {
 
 /** Who has no secrets, or no stores elsewhere, need not read of them. */
 function stepsOf(config: HomelabConfig): typeof STEPS {
+  const { type } = config.storage.backendStore;
   const left = [
     ...(Object.keys(secretsSpec(config).sources).length === 0 ? ["task-secrets"] : []),
-    ...(config.storage.backendStore.type === "managed-postgresql" ? [] : ["postgresql_"]),
+    ...Object.keys(DATABASES).flatMap((kind) => (type === `managed-${kind}` ? [] : [`.${kind}_`])),
     ...(driversOf(config.storage).length === 0 ? ["store-probe"] : []),
   ];
   return STEPS.filter(([prefix]) => !left.some((each) => prefix.includes(each)));

@@ -2,7 +2,7 @@ import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { UserError } from "../config/errors.ts";
 import { loadConfig, ROOT } from "../config/load.ts";
-import { postgresqlJob } from "../config/managed-postgresql.ts";
+import { databaseJob, isManaged, managedKind } from "../config/managed-database.ts";
 import type { HomelabConfig } from "../config/schema.ts";
 import { dataOf } from "../config/volume.ts";
 import { Interrupted } from "../lab/errors.ts";
@@ -56,17 +56,18 @@ export async function destroy({ yes = false, unmount = false }: DestroyOptions):
 
 /** What is removed and what stays, one line each. */
 export function whatHappens(config: HomelabConfig, unmount = false): string[] {
-  const { backendStore, artifacts } = config.volumes;
+  const { backendStore, artifacts, files } = config.volumes;
   const elsewhere = "where storage says";
   const { name } = config.job;
-  const database =
-    config.storage.backendStore.type === "managed-postgresql"
-      ? ` and its database's, "${postgresqlJob(name)}"`
-      : "";
+  const store = config.storage.backendStore;
+  const database = isManaged(store)
+    ? ` and its database's, "${databaseJob(name, managedKind(store))}"`
+    : "";
   return [
     `MLflow stops, and Nomad forgets its job "${name}"${database}. This stays:`,
     `  runs        ${backendStore ? dataOf(backendStore) : elsewhere}`,
     `  artifacts   ${artifacts ? dataOf(artifacts) : elsewhere}`,
+    ...(files ? [`  files       ${dataOf(files)}`] : []),
     `  images      ${config.registry.address}/${config.image.name}`,
     ...(unmount
       ? ["The Nomad clients unmount the volumes and forget them."]

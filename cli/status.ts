@@ -24,7 +24,7 @@ const NO_NOMAD = 3;
 export async function status({ json = false }: StatusOptions): Promise<void> {
   const { config, version } = await failWith(BAD_INPUT, () => loadConfig());
   const { job, nomad } = await failWith(NO_NOMAD, () => ask(config));
-  const { backendStore, artifacts } = config.volumes;
+  const { backendStore, artifacts, files } = config.volumes;
   const found: DeploymentStatus = {
     job,
     mlflowVersion: mlflowVersion(ROOT),
@@ -34,6 +34,7 @@ export async function status({ json = false }: StatusOptions): Promise<void> {
     volumes: {
       runs: backendStore ? placeOf(backendStore, config) : config.storage.backendStore.type,
       artifacts: artifacts ? placeOf(artifacts, config) : artifactsPlace(config.storage),
+      ...(files ? { files: placeOf(files, config) } : {}),
     },
   };
   console.log(json ? JSON.stringify(found, undefined, 2) : render(found).join("\n"));

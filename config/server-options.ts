@@ -33,7 +33,7 @@ export const SERVER_OPTIONS: Readonly<Record<string, Decision>> = {
     refused:
       "all processes of the machine can read it; name MLFLOW_READ_REPLICA_BACKEND_STORE_URI in server.secrets",
   },
-  "--registry-store-uri": { refused: "models are kept beside the runs" },
+  "--registry-store-uri": { field: "storage.registryStore" },
   "--secrets-cache-max-size": { value: /^([1-9]\d{0,3}|10000)$/, values: "1 to 10000" },
   "--secrets-cache-ttl": { value: /^([1-9]\d|[12]\d\d|300)$/, values: "10 to 300, in seconds" },
   "--serve-artifacts": { field: "storage.artifacts" },

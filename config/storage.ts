@@ -2,44 +2,16 @@
 import { z } from "zod";
 import { artifactsServer } from "./artifacts-server.ts";
 import type { Auth } from "./auth.ts";
-import { connections } from "./connections.ts";
-import { databaseCa } from "./database-ca.ts";
+import { backendStore, databaseKind } from "./backend-store.ts";
 import { absolutePath, httpUrl } from "./fields.ts";
-import { checkManagedPostgresql, managedPostgresql } from "./managed-postgresql.ts";
-import { mysql } from "./mysql.ts";
-import { RUNS_STAY, replaces } from "./replaces.ts";
+import { checkManagedDatabase, isManaged } from "./managed-database.ts";
+import { pooledDatabases, tooFewConnections } from "./pools.ts";
+import { registryStore } from "./registry-store.ts";
+import { replaces } from "./replaces.ts";
 import { secret } from "./secret.ts";
-
-/**
- * Connection pools of a worker: MLflow makes one for tracking and one for the model registry, and
- * one more for its users.
- */
-export function poolsOfWorker({ auth }: { readonly auth: Auth }): number {
-  return auth.type === "basic" ? 3 : 2;
-}
-
-/** MLflow can't be told to have no overflow: a pool is one connection and one more at least. */
-const SMALLEST_POOL = 2;
 
 const ARTIFACTS_STAY =
   "Needed where the job keeps its artifacts elsewhere: what the deploy says. Nothing is moved.";
-
-const sqlite = z.strictObject({
-  type: z.literal("sqlite").describe("A file on volumes.backendStore, for one server."),
-  replaces: replaces(z.enum(["postgresql", "managed-postgresql", "mysql"]), RUNS_STAY),
-});
-
-const postgresql = z.strictObject({
-  type: z
-    .literal("postgresql")
-    .describe("A PostgreSQL database of yours, for one or more servers: uri."),
-  uri: secret().describe(
-    "Its URI, postgresql://USER:PASSWORD@HOST:PORT/DATABASE, as the Nomad clients reach it. What a URI keeps for itself is escaped in the password: @ is %40.",
-  ),
-  connections: connections(),
-  caBundle: databaseCa(),
-  replaces: replaces(z.enum(["sqlite", "managed-postgresql", "mysql"]), RUNS_STAY),
-});
 
 const volume = z.strictObject({
   type: z.literal("volume").describe("Files on volumes.artifacts, which pass through the server."),
@@ -101,12 +73,8 @@ const s3 = z.strictObject({
 /** The stores of the server. */
 export const storage = z
   .strictObject({
-    backendStore: z
-      .discriminatedUnion("type", [sqlite, postgresql, managedPostgresql, mysql], {
-        error: '"sqlite", "postgresql", "managed-postgresql" or "mysql"',
-      })
-      .default({ type: "sqlite" })
-      .describe("Where experiments, runs and registered models are kept."),
+    backendStore,
+    registryStore,
     artifacts: z
       .discriminatedUnion("type", [volume, s3], { error: '"volume" or "s3"' })
       .default({ type: "volume" })
@@ -126,6 +94,7 @@ interface Stored {
   readonly volumes: {
     readonly backendStore?: { readonly source: object };
     readonly artifacts?: { readonly source: object };
+    readonly files?: object;
   };
   readonly clients: readonly unknown[];
   readonly server: {
@@ -165,18 +134,12 @@ export function checkStorage(
         `no such volume, as storage.${key} is ${storage[key].type}: nothing would be kept on it`,
       );
   }
-  if (clients.length === 0 && (needed.backendStore || needed.artifacts))
+  if (clients.length === 0 && (needed.backendStore || needed.artifacts || volumes.files))
     refuse(["clients"], clients, "at least one Nomad client, for the volumes");
-  if (backendStore.type === "managed-postgresql")
-    checkManagedPostgresql(backendStore, { volumes, job }, refuse);
-  if (backendStore.type !== "sqlite") {
-    const all = pools(server.workers, job.count, poolsOfWorker(server));
-    if (backendStore.connections < all * SMALLEST_POOL)
-      refuse(
-        ["storage", "backendStore", "connections"],
-        backendStore.connections,
-        `at least ${all * SMALLEST_POOL}, for ${SMALLEST_POOL} in each of ${all} pools; raise it, or lower server.workers or job.count`,
-      );
+  if (isManaged(backendStore)) checkManagedDatabase(backendStore, { volumes, job }, refuse);
+  for (const database of pooledDatabases(storage, server.auth)) {
+    const why = tooFewConnections(database, { workers: server.workers, count: job.count });
+    if (why) refuse(["storage", database.key, "connections"], database.connections, why);
   }
   // Not with its value, which may be a secret that should not be there.
   for (const key of ["env", "secrets"] as const)
@@ -188,7 +151,7 @@ export function checkStorage(
   const tooMany = (why: string) => refuse(["job", "count"], job.count, `1, as ${why}`);
   if (backendStore.type === "sqlite")
     tooMany(
-      "two servers that write to one SQLite database would damage it; storage.backendStore can be postgresql or managed-postgresql",
+      "two servers that write to one SQLite database would damage it; storage.backendStore can be a database, such as managed-postgresql",
     );
   if (volumes.artifacts && !("nfs" in volumes.artifacts.source) && !storage.artifactsServer)
     tooMany(
@@ -201,12 +164,11 @@ export function checkStorage(
 }
 
 /** Environment variables of the server that follow from its stores. */
-function variablesOf({ backendStore, artifacts }: Storage): string[] {
+function variablesOf({ backendStore, registryStore, artifacts }: Storage): string[] {
   return [
-    ...(backendStore.type !== "sqlite"
+    ...("connections" in backendStore || "connections" in registryStore
       ? ["MLFLOW_SQLALCHEMYSTORE_POOL_SIZE", "MLFLOW_SQLALCHEMYSTORE_MAX_OVERFLOW"]
       : []),
-    ...("caBundle" in backendStore && backendStore.caBundle ? ["PGSSLMODE", "PGSSLROOTCERT"] : []),
     ...(artifacts.type === "s3"
       ? ["AWS_DEFAULT_REGION", "MLFLOW_BOTO_CLIENT_ADDRESSING_STYLE", "MLFLOW_S3_ENDPOINT_URL"]
       : []),
@@ -217,32 +179,10 @@ function variablesOf({ backendStore, artifacts }: Storage): string[] {
   ];
 }
 
-/** Connection pools of all servers while an update runs, when there are twice as many. */
-function pools(workers: number, count: number, ofWorker: number): number {
-  return workers * 2 * count * ofWorker;
-}
-
-/** Connections that stay open in each pool; one more is opened and closed as needed. */
-export function poolSize(
-  connections: number,
-  workers: number,
-  count: number,
-  ofWorker: number,
-): number {
-  return Math.floor(connections / pools(workers, count, ofWorker)) - 1;
-}
-
-/** What a database that is no file speaks. */
-export function databaseKind({ type }: { readonly type: string }): "postgresql" | "mysql" {
-  return type === "mysql" ? "mysql" : "postgresql";
-}
-
 /** Stores that need a driver in the image, by the names of their lock files. */
-export function driversOf({ backendStore, artifacts }: Storage): string[] {
-  return [
-    ...(backendStore.type === "sqlite" ? [] : [databaseKind(backendStore)]),
-    ...(artifacts.type === "s3" ? ["s3"] : []),
-  ];
+export function driversOf({ backendStore, registryStore, artifacts }: Storage): string[] {
+  const databases = [backendStore, registryStore].filter((each) => "connections" in each);
+  return [...new Set(databases.map(databaseKind)), ...(artifacts.type === "s3" ? ["s3"] : [])];
 }
 
 /** Those that the server for runs needs itself. */

@@ -97,28 +97,28 @@ const volume = (fallbackName: string, what: string) =>
         .describe("Mode of the volume's directory, octal. The owner is image.uid and image.gid."),
     })
     .describe(what);
-/** The volumes of the server. */
+/** The volumes of the server, and the one that sweeps keep their files on. */
 export const volumes = z
   .strictObject({
     backendStore: volume(
       "mlflow-backend-store",
-      "What the backend store writes: experiments and runs, in SQLite's file or by the PostgreSQL that the deploy runs. Required with these, and only then.",
+      "What the backend store writes: experiments and runs, in SQLite's file or by the database that the deploy runs. Required with these, and only then.",
     ).optional(),
     artifacts: volume(
       "mlflow-artifacts",
       "The artifacts: models, plots, files. Required with storage.artifacts on it, and only then.",
     ).optional(),
+    files: volume(
+      "mlflow-files",
+      "The file stores of `npx homelab files`, and what sweeps get and leave; not the server's. Without it there are none.",
+    ).optional(),
   })
-  .superRefine(({ backendStore, artifacts }, context) => {
-    if (!backendStore || !artifacts) return;
-    if (backendStore.name === artifacts.name)
-      context.addIssue({
-        code: "custom",
-        path: ["artifacts", "name"],
-        input: artifacts.name,
-        message: "a name other than that of volumes.backendStore",
-      });
-    checkSources(backendStore, artifacts, context);
+  .superRefine((volumes, context) => {
+    const all = Object.entries(volumes).flatMap(([key, volume]) =>
+      volume ? [{ key, ...volume }] : [],
+    );
+    for (const [index, later] of all.entries())
+      for (const earlier of all.slice(0, index)) checkPair(earlier, later, context);
   })
   .prefault({})
   .describe("The Nomad host volumes the data lives on.");
@@ -128,29 +128,32 @@ export type Volume = z.output<ReturnType<typeof volume>>;
 
 type Context = { addIssue(issue: z.core.$ZodRawIssue<z.core.$ZodIssueCustom>): void };
 
-/** No volume's data is the other's, or within it, on the clients or on the NAS. */
-function checkSources(backendStore: Volume, artifacts: Volume, context: Context): void {
-  const [here, there] = [backendStore, artifacts].map(pathOnClient);
+interface KeyedVolume extends Volume {
+  /** In the config's volumes. */
+  readonly key: string;
+}
+
+/** No volume has the other's name, and its data is not the other's, or within it, on the clients or on the NAS. */
+function checkPair(earlier: KeyedVolume, later: KeyedVolume, context: Context): void {
+  const refuse = (path: string[], input: unknown, message: string) =>
+    context.addIssue({ code: "custom", path: [later.key, ...path], input, message });
+  const of = `that of volumes.${earlier.key}`;
+  if (earlier.name === later.name) refuse(["name"], later.name, `a name other than ${of}`);
+  const [here, there] = [earlier, later].map(pathOnClient);
   if (areNested(here, there))
-    context.addIssue({
-      code: "custom",
-      path: [
-        "artifacts",
-        "source",
-        ...("nfs" in artifacts.source ? ["nfs", "mountPoint"] : ["directory"]),
-      ],
-      input: there,
-      message: `a directory neither equal to, above nor below that of volumes.backendStore (${here})`,
-    });
-  if (!("nfs" in backendStore.source && "nfs" in artifacts.source)) return;
-  const [one, other] = [backendStore.source.nfs, artifacts.source.nfs];
+    refuse(
+      ["source", ...("nfs" in later.source ? ["nfs", "mountPoint"] : ["directory"])],
+      there,
+      `a directory neither equal to, above nor below ${of} (${here})`,
+    );
+  if (!("nfs" in earlier.source && "nfs" in later.source)) return;
+  const [one, other] = [earlier.source.nfs, later.source.nfs];
   if (one.server === other.server && areNested(one.export, other.export))
-    context.addIssue({
-      code: "custom",
-      path: ["artifacts", "source", "nfs", "export"],
-      input: other.export,
-      message: `an export neither equal to, above nor below that of volumes.backendStore (${one.export})`,
-    });
+    refuse(
+      ["source", "nfs", "export"],
+      other.export,
+      `an export neither equal to, above nor below ${of} (${one.export})`,
+    );
 }
 
 interface Placed {
@@ -182,6 +185,8 @@ export function checkPlaces({ volumes, clients, storage }: Placed, context: Cont
     if (place === undefined)
       wrong(key, place, `the client that has it (${all}), as each would have its own; or nfs`);
     else if (!names.includes(place)) wrong(key, place, `one of clients: ${all}`);
+    else if (key === "files")
+      continue; // The server does not need it.
     else if (!apart && places.some((each) => each !== place))
       wrong(key, place, `${places[0]}, as for volumes.backendStore: the server needs both volumes`);
     if (place !== undefined) places.push(place);

@@ -24,6 +24,7 @@ export const embedded = {
   volumes: {
     backendStore: { source: { directory: settings.volumes.backendStore } },
     artifacts: { source: { directory: settings.volumes.artifacts } },
+    files: { source: { directory: settings.volumes.files } },
   },
   clients: [{ name: "localhost", connection: "local", become: false }],
   nomadClient: {

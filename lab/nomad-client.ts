@@ -87,7 +87,7 @@ export function nomadClientConfig(
 
 /** All of the lab's hundred but the two that its deployment has, as Nomad writes them. */
 function portsOfTheLab({ basePort, ports }: LabSettings): string {
-  return `${basePort}-${ports.mlflow - 1},${ports.managedPostgresql + 1}-${basePort + 99}`;
+  return `${basePort}-${ports.mlflow - 1},${ports.managedDatabase + 1}-${basePort + 99}`;
 }
 
 function nomadClient(settings: LabSettings, binary: string): ServerCommand {

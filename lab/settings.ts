@@ -50,8 +50,8 @@ export interface LabSettings {
     readonly dns: number;
     readonly postgresql: number;
     readonly mariadb: number;
-    /** Of a PostgreSQL that a deploy runs. */
-    readonly managedPostgresql: number;
+    /** Of a database that a deploy runs. */
+    readonly managedDatabase: number;
     readonly s3: number;
   };
   /** Sockets and other files that do not outlive a boot. Short: a socket's path has 107 bytes. */
@@ -94,7 +94,11 @@ export interface LabSettings {
     readonly mirrorDir: string;
     readonly stateFile: string;
   };
-  readonly volumes: { readonly backendStore: string; readonly artifacts: string };
+  readonly volumes: {
+    readonly backendStore: string;
+    readonly artifacts: string;
+    readonly files: string;
+  };
 }
 
 /**
@@ -124,7 +128,7 @@ export function labSettings(env: NodeJS.ProcessEnv = process.env): LabSettings {
       dns: basePort + 53,
       postgresql: basePort + 54,
       mlflow: basePort + 55,
-      managedPostgresql: basePort + 56,
+      managedDatabase: basePort + 56,
       mariadb: basePort + 57,
       s3: basePort + 70,
       traefik: basePort + 80,
@@ -163,6 +167,7 @@ export function labSettings(env: NodeJS.ProcessEnv = process.env): LabSettings {
     volumes: {
       backendStore: join(dir, "volumes", "backend-store"),
       artifacts: join(dir, "volumes", "artifacts"),
+      files: join(dir, "volumes", "files"),
     },
   };
 }

@@ -139,7 +139,7 @@ export class NomadApi {
     if ([200, 204].includes(response.statusCode)) return body;
     const denied = [401, 403].includes(response.statusCode);
     const todo = denied
-      ? "set NOMAD_TOKEN to one that may"
+      ? `set NOMAD_TOKEN to one that may ${method} ${url.pathname}`
       : "see Nomad's log, or set nomad.address";
     const said = `it answered ${response.statusCode}: ${firstLine(withoutCount(body.toString()))}`;
     const problem = `Nomad at ${this.address}: ${said}; ${todo}`;

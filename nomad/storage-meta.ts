@@ -8,13 +8,17 @@ export const STORAGE_META = "homelab_mlflow_storage";
 export interface StorageKinds {
   /** Such as "sqlite". */
   readonly backendStore: string;
+  /** "backendStore", where the models are with the runs, or such as "postgresql". */
+  readonly registryStore: string;
   /** "volume", or the URL of a bucket and prefix. */
   readonly artifacts: string;
 }
 
 /** As it stands in the meta. */
-export function writeKinds({ backendStore, artifacts }: StorageKinds): string {
-  return `backendStore=${backendStore} artifacts=${artifacts}`;
+export function writeKinds({ backendStore, registryStore, artifacts }: StorageKinds): string {
+  // What goes without saying is left out: a server is not restarted to hear it.
+  const apart = registryStore === "backendStore" ? "" : ` registryStore=${registryStore}`;
+  return `backendStore=${backendStore}${apart} artifacts=${artifacts}`;
 }
 
 /** From the meta of a job that was deployed from here. */
@@ -27,6 +31,7 @@ export function readKinds(text: string | undefined): StorageKinds {
   );
   return {
     backendStore: kinds.get("backendStore") ?? "sqlite",
+    registryStore: kinds.get("registryStore") ?? "backendStore",
     artifacts: kinds.get("artifacts") ?? "volume",
   };
 }

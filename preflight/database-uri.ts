@@ -27,16 +27,36 @@ export function databaseUriProblem(uri: string, kind: keyof typeof SCHEMES): str
   if (!host || (port && !(Number(port) >= 1 && Number(port) <= 65535)))
     return `found no host, port and database after the @; expected ${expected}`;
   if (!database || !USER_INFO.test(database)) return `found no database; expected ${expected}`;
-  return undefined;
+  if (kind !== "mysql") return undefined;
+  const problem = mysqlPasswordProblem(unescaped(password.join(":")));
+  return problem && `its password ${problem}`;
 }
 
-/** What is wrong with an URI that is used with a caBundle: it may not weaken what that asks for. */
-export function tlsOptionProblem(uri: string): string | undefined {
+/** What is no UTF-8 is beyond ASCII as well. */
+function unescaped(text: string): string {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return "\ufffd";
+  }
+}
+
+/** What is wrong with a password for MySQL: its driver sends it in another encoding than the server keeps it in. */
+export function mysqlPasswordProblem(password: string): string | undefined {
+  return /^\p{ASCII}*$/u.test(password)
+    ? undefined
+    : "holds characters beyond ASCII, which MySQL's driver does not send as they are; set one without";
+}
+
+/**
+ * What is wrong with an URI that is used with a caBundle: it may not weaken what that asks for.
+ *
+ * @param key of the store, such as storage.backendStore
+ */
+export function tlsOptionProblem(uri: string, key: string): string | undefined {
   const options = new URLSearchParams(uri.slice(uri.lastIndexOf("?") + 1));
   const [option] = [...options.keys()].filter(
     (each) => uri.includes("?") && each.startsWith("ssl"),
   );
-  return (
-    option && `found the option ${option}, which storage.backendStore.caBundle sets; leave it out`
-  );
+  return option && `found the option ${option}, which ${key}.caBundle sets; leave it out`;
 }

@@ -1,4 +1,5 @@
 import type { HomelabConfig } from "../config/schema.ts";
+import type { SecretSource } from "../config/secret.ts";
 import { artifactsPlace } from "../config/storage.ts";
 import { NomadApi } from "../nomad/api.ts";
 import { OWNER_META } from "../nomad/owner.ts";
@@ -6,22 +7,47 @@ import { readKinds, STORAGE_META } from "../nomad/storage-meta.ts";
 import { nomadTarget } from "../nomad/target.ts";
 import type { NomadJob } from "../nomad/types.ts";
 import { readSecret } from "../secrets/read.ts";
-import { databaseUriProblem, tlsOptionProblem } from "./database-uri.ts";
+import { databaseUriProblem, mysqlPasswordProblem, tlsOptionProblem } from "./database-uri.ts";
 
-/** Would the job lose sight of its data? Is the database's URI one? */
+/** Would the job lose sight of its data? Is the database's URI one, or its password? */
 export async function probeStorage(config: HomelabConfig): Promise<string[]> {
-  return [...probeUri(config), ...(await probeChange(config))];
+  return [...probeUris(config), ...probePassword(config), ...(await probeChange(config))];
 }
 
-function probeUri({ storage: { backendStore } }: HomelabConfig): string[] {
-  if (!("uri" in backendStore)) return [];
-  const uri = readSecret(backendStore.uri);
+function probePassword({ storage: { backendStore } }: HomelabConfig): string[] {
+  if (backendStore.type !== "managed-mysql") return [];
+  const password = readSecret(backendStore.password);
+  const problem = password && mysqlPasswordProblem(password);
+  return problem ? [`storage.backendStore.password: ${problem}`] : [];
+}
+
+function probeUris({ storage }: HomelabConfig): string[] {
+  const { backendStore, registryStore } = storage;
+  const found = [
+    ...("uri" in backendStore ? uriProblems("storage.backendStore", backendStore) : []),
+    ...("uri" in registryStore ? uriProblems("storage.registryStore", registryStore) : []),
+  ];
+  if (found.length > 0 || !("uri" in backendStore) || !("uri" in registryStore)) return found;
+  const uri = readSecret(registryStore.uri);
+  if (uri === undefined || uri !== readSecret(backendStore.uri)) return [];
+  return [
+    "storage.registryStore.uri: found the database of storage.backendStore; leave out storage.registryStore, and the models are there",
+  ];
+}
+
+interface OwnDatabase {
+  readonly type: "postgresql" | "mysql";
+  readonly uri: SecretSource;
+  readonly caBundle?: string;
+}
+
+function uriProblems(key: string, { type, uri, caBundle }: OwnDatabase): string[] {
+  const text = readSecret(uri);
   // What is missing is told with the other secrets.
   const problem =
-    uri &&
-    (databaseUriProblem(uri, backendStore.type) ??
-      (backendStore.caBundle ? tlsOptionProblem(uri) : undefined));
-  return problem ? [`storage.backendStore.uri: ${problem}`] : [];
+    text &&
+    (databaseUriProblem(text, type) ?? (caBundle ? tlsOptionProblem(text, key) : undefined));
+  return problem ? [`${key}.uri: ${problem}`] : [];
 }
 
 /** Of a Nomad that does not answer another probe tells. */
@@ -32,7 +58,7 @@ async function probeChange(config: HomelabConfig): Promise<string[]> {
     .catch(() => undefined);
   if (!job?.Meta?.[OWNER_META]) return [];
   const found = readKinds(job.Meta[STORAGE_META]);
-  const { backendStore, artifacts } = config.storage;
+  const { backendStore, registryStore, artifacts } = config.storage;
   const told = (key: keyof typeof found, what: string, wanted: string, replaces?: string) =>
     found[key] === wanted || replaces === found[key]
       ? []
@@ -41,6 +67,7 @@ async function probeChange(config: HomelabConfig): Promise<string[]> {
         ];
   return [
     ...told("backendStore", "runs", backendStore.type, backendStore.replaces),
+    ...told("registryStore", "models", registryStore.type, registryStore.replaces),
     ...told("artifacts", "artifacts", artifactsPlace(config.storage), artifacts.replaces),
   ];
 }

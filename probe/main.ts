@@ -5,7 +5,7 @@
 import { exitOnUserError } from "../config/errors.ts";
 import { NomadApi } from "../nomad/api.ts";
 import { SERVER_GROUP } from "../nomad/groups.ts";
-import { readKinds, STORAGE_META } from "../nomad/storage-meta.ts";
+import { readKinds, STORAGE_META, type StorageKinds } from "../nomad/storage-meta.ts";
 import type { NomadJob } from "../nomad/types.ts";
 import { variablePath } from "../secrets/spec.ts";
 import { secretsTemplate } from "../secrets/template.ts";
@@ -35,14 +35,22 @@ await exitOnUserError(async () => {
 async function jobspecOf(nomad: NomadApi, spec: ProbeSpec, name: string): Promise<string> {
   const running = await nomad.get<NomadJob>(`/job/${spec.secrets.job}`);
   const storage = running?.Meta?.[STORAGE_META];
-  const inPlace = readKinds(storage).backendStore === spec.backendStore;
   return render("probe.nomad.hcl", {
     ...spec.job,
     name,
     group: SERVER_GROUP,
     image: process.env.HOMELAB_IMAGE,
-    // A database is not taken for another one that happens to be empty.
-    env: { ...spec.job.env, ...(storage && inPlace ? { HOMELAB_DATA_EXPECTED: "yes" } : {}) },
+    env: { ...spec.job.env, ...(storage ? expectations(readKinds(storage), spec) : {}) },
     data: secretsTemplate({ path: variablePath({ job: name }), generation: GENERATION }),
   });
+}
+
+/** A database is not taken for another one that happens to be empty. */
+function expectations(found: StorageKinds, spec: ProbeSpec): Record<string, string> {
+  return {
+    ...(found.backendStore === spec.backendStore ? { HOMELAB_BACKEND_STORE_EXPECTED: "yes" } : {}),
+    ...(found.registryStore === spec.registryStore
+      ? { HOMELAB_REGISTRY_STORE_EXPECTED: "yes" }
+      : {}),
+  };
 }

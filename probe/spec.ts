@@ -4,8 +4,9 @@ import type { SecretsSpec } from "../secrets/spec.ts";
 export interface ProbeSpec {
   /** Where Nomad is, the server's job, and its secrets. */
   readonly secrets: SecretsSpec;
-  /** The kind of the backend store, as it will stand in the server's job. */
+  /** The kinds of the stores, as they will stand in the server's job. */
   readonly backendStore: string;
+  readonly registryStore: string;
   /** The probe's job; `image` is put in by the script. */
   readonly job: ProbeJob;
   /** Seconds it may take, the pull of the image included. */

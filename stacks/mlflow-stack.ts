@@ -12,7 +12,7 @@ import { DeploymentCheck } from "../constructs/deployment-check.ts";
 import { DnsRecord } from "../constructs/dns-record.ts";
 import { escapeTerraform } from "../constructs/escape-terraform.ts";
 import { JobClaim } from "../constructs/job-claim.ts";
-import { ManagedPostgresql } from "../constructs/managed-postgresql.ts";
+import { ManagedDatabase } from "../constructs/managed-database.ts";
 import { MlflowJob } from "../constructs/mlflow-job.ts";
 import { NomadVolumes } from "../constructs/nomad-volumes.ts";
 import { registryLogin } from "../constructs/registry-login.ts";
@@ -25,7 +25,7 @@ import { nomadTarget } from "../nomad/target.ts";
 import { checkSpec } from "./check-spec.ts";
 import { dnsRecordEntry } from "./dns-record-entry.ts";
 import { jobGroups } from "./job-groups.ts";
-import { managedPostgresql } from "./managed-postgresql.ts";
+import { managedDatabase } from "./managed-database.ts";
 import { mlflowVersion } from "./mlflow-version.ts";
 import { allVolumes } from "./mounts.ts";
 import { probeSpec } from "./probe-spec.ts";
@@ -46,10 +46,10 @@ export interface MlflowStackProps {
    */
   readonly secretsGeneration?: string;
   /**
-   * The same of the PostgreSQL that is run.
+   * The same of the database that is run.
    * @default as above
    */
-  readonly postgresqlGeneration?: string;
+  readonly databaseGeneration?: string;
 }
 
 /** The whole deployment as one graph: claim, then image, volumes and DNS side by side, job, check. */
@@ -57,7 +57,7 @@ export class MlflowStack extends TerraformStack {
   constructor(scope: Construct, id: string, props: MlflowStackProps) {
     super(scope, id);
     const { config, version, root, secretsGeneration = "unknown" } = props;
-    const { postgresqlGeneration = secretsGeneration } = props;
+    const { databaseGeneration = secretsGeneration } = props;
     new LocalBackend(this, { path: resolve(root, config.state.path) });
     // terraform_data came with it.
     this.addOverride("terraform.required_version", ">= 1.4");
@@ -125,16 +125,17 @@ export class MlflowStack extends TerraformStack {
 
     let probe: StoreProbe | undefined;
     let volumes: NomadVolumes | undefined;
-    if (config.storage.backendStore.type === "managed-postgresql") {
+    const managed = managedDatabase(config);
+    if (managed) {
       volumes = prepare(claim.resource);
-      const postgresql = new ManagedPostgresql(this, "postgresql", {
-        ...managedPostgresql(config, config.storage.backendStore),
+      const database = new ManagedDatabase(this, managed.kind, {
+        ...managed,
         root,
         provider: nomad,
-        generation: postgresqlGeneration,
+        generation: databaseGeneration,
         dependsOn: [claim.resource, ...(volumes?.resource ? [volumes.resource] : [])],
       });
-      probe = look(postgresql.healthy);
+      probe = look(database.healthy);
     } else {
       probe = look(claim.resource);
       // A server that changes its stores loses its volume here, and so only when they are fine.
@@ -166,6 +167,7 @@ export class MlflowStack extends TerraformStack {
       image: image.reference,
       storage: writeKinds({
         backendStore: config.storage.backendStore.type,
+        registryStore: config.storage.registryStore.type,
         artifacts: artifactsPlace(config.storage),
       }),
       groups: jobGroups(config, url, { server: secrets.ofTask, artifacts: ofArtifacts.ofTask }),

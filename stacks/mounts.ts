@@ -30,6 +30,7 @@ export function mountsOf(config: HomelabConfig, task: ServerTask): Mount[] {
 }
 
 /** All volumes of a config, whoever runs on them. */
-export function allVolumes({ volumes: { backendStore, artifacts } }: HomelabConfig): Volume[] {
-  return [backendStore, artifacts].filter((each) => each !== undefined);
+export function allVolumes({ volumes }: HomelabConfig): Volume[] {
+  const { backendStore, artifacts, files } = volumes;
+  return [backendStore, artifacts, files].filter((each) => each !== undefined);
 }

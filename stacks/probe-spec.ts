@@ -13,6 +13,7 @@ export function probeSpec(config: HomelabConfig): ProbeSpec | undefined {
   return {
     secrets: secretsSpec(config),
     backendStore: config.storage.backendStore.type,
+    registryStore: config.storage.registryStore.type,
     job: {
       region,
       namespace,

@@ -1,4 +1,9 @@
-import { type ManagedPostgresql, postgresqlJob } from "../config/managed-postgresql.ts";
+import {
+  databaseJob,
+  isManaged,
+  type ManagedDatabase,
+  managedKind,
+} from "../config/managed-database.ts";
 import type { HomelabConfig } from "../config/schema.ts";
 import { ARTIFACTS_GROUP } from "../nomad/groups.ts";
 import { nomadTarget } from "../nomad/target.ts";
@@ -28,28 +33,26 @@ export function secretsSpecs(config: HomelabConfig): SecretsSpec[] {
   return tasks.map((task) => secretsOf(config, task));
 }
 
-/** GROUP/TASK of the PostgreSQL that a deploy runs, and the name its password has there. */
-export const POSTGRESQL_TASK = "svc/postgresql";
-export const POSTGRESQL_PASSWORD = "password";
+/** The name of the password of the database that a deploy runs, among its secrets. */
+export const DATABASE_SECRET = "password";
 
 /** The variable by which the server knows that password. */
 const DATABASE_PASSWORD = "HOMELAB_DATABASE_PASSWORD";
 
-/** The secrets of the PostgreSQL that a deploy runs; none where it runs none. */
-export function postgresqlSecretsSpec(config: HomelabConfig): SecretsSpec {
+/** The secrets of the database that a deploy runs; nothing where it runs none. */
+export function databaseSecretsSpec(config: HomelabConfig): SecretsSpec | undefined {
   const { backendStore } = config.storage;
+  if (!isManaged(backendStore)) return undefined;
+  const kind = managedKind(backendStore);
   return {
     nomad: nomadTarget(config),
-    job: postgresqlJob(config.job.name),
-    task: POSTGRESQL_TASK,
-    sources:
-      backendStore.type === "managed-postgresql"
-        ? { [POSTGRESQL_PASSWORD]: passwordOf(backendStore) }
-        : {},
+    job: databaseJob(config.job.name, kind),
+    task: `svc/${kind}`,
+    sources: { [DATABASE_SECRET]: passwordOf(backendStore) },
   };
 }
 
-function passwordOf({ password }: ManagedPostgresql): NamedSource {
+function passwordOf({ password }: ManagedDatabase): NamedSource {
   return { key: "storage.backendStore.password", source: password };
 }
 
@@ -61,7 +64,7 @@ function spec(config: HomelabConfig, sources: Sources): SecretsSpec {
   };
 }
 
-function ofRuns({ server, storage: { backendStore } }: HomelabConfig): Sources {
+function ofRuns({ server, storage: { backendStore, registryStore } }: HomelabConfig): Sources {
   const sources = Object.entries(server.secrets).map(([name, source]): Sources[number] => [
     name,
     { key: `server.secrets.${name}`, source },
@@ -71,8 +74,12 @@ function ofRuns({ server, storage: { backendStore } }: HomelabConfig): Sources {
       "MLFLOW_BACKEND_STORE_URI",
       { key: "storage.backendStore.uri", source: backendStore.uri },
     ]);
-  if (backendStore.type === "managed-postgresql")
-    sources.push([DATABASE_PASSWORD, passwordOf(backendStore)]);
+  if ("uri" in registryStore)
+    sources.push([
+      "MLFLOW_REGISTRY_STORE_URI",
+      { key: "storage.registryStore.uri", source: registryStore.uri },
+    ]);
+  if (isManaged(backendStore)) sources.push([DATABASE_PASSWORD, passwordOf(backendStore)]);
   if (server.tls)
     sources.push(["HOMELAB_TLS_KEY", { key: "server.tls.key", source: server.tls.key }]);
   const { auth } = server;

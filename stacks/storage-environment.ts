@@ -1,6 +1,9 @@
 import { artifactRoot } from "../config/artifacts-server.ts";
+import { databaseKind } from "../config/backend-store.ts";
+import { isManaged } from "../config/managed-database.ts";
+import { pooledDatabases, poolSize } from "../config/pools.ts";
 import type { HomelabConfig } from "../config/schema.ts";
-import { databaseKind, poolSize, poolsOfWorker, type S3Artifacts } from "../config/storage.ts";
+import type { S3Artifacts } from "../config/storage.ts";
 import { authEnvironment } from "./auth-environment.ts";
 import type { ServerTask } from "./mounts.ts";
 
@@ -10,13 +13,13 @@ export const SECRETS_FILE = "/secrets/server.json";
 /** Where Nomad's template puts the certificates of the S3 endpoint's authority: in the task, and in the container. */
 export const S3_CA_FILE = { destination: "local/s3-ca.pem", path: "/local/s3-ca.pem" };
 
-/** Where Nomad's template puts the address of the PostgreSQL that the deploy runs. */
+/** Where Nomad's template puts the address of the database that the deploy runs. */
 export const DATABASE_FILE = { destination: "local/database.json", path: "/local/database.json" };
 
-/** The same for the authority of the database's certificate. */
-export const DATABASE_CA_FILE = {
-  destination: "local/database-ca.pem",
-  path: "/local/database-ca.pem",
+/** The same for the authorities of the databases' certificates. */
+export const DATABASE_CA_FILES = {
+  backendStore: { destination: "local/database-ca.pem", path: "/local/database-ca.pem" },
+  registryStore: { destination: "local/registry-ca.pem", path: "/local/registry-ca.pem" },
 };
 
 /** The same for the server's own certificate. */
@@ -27,7 +30,7 @@ export const SERVER_CERTIFICATE_FILE = {
 
 /** The variables by which the image knows its stores; none for SQLite and volumes, its default. */
 export function storageEnvironment(config: HomelabConfig): Record<string, string> {
-  return { ...backendStoreEnvironment(config), ...artifactsEnvironment(config) };
+  return { ...databasesEnvironment(config), ...artifactsEnvironment(config) };
 }
 
 /** The same for one task, where each of two has its part. */
@@ -41,36 +44,45 @@ export function storageEnvironmentOf(
   if (task === "artifacts")
     return { ...artifactsEnvironment(config), HOMELAB_BACKEND_STORE: "none" };
   return {
-    ...backendStoreEnvironment(config),
+    ...databasesEnvironment(config),
     HOMELAB_ARTIFACTS: artifactRoot(config.storage, url),
     HOMELAB_ARTIFACTS_ACCESS: "direct",
   };
 }
 
-function backendStoreEnvironment({ storage, server, job }: HomelabConfig): Record<string, string> {
-  const { backendStore } = storage;
-  if (backendStore.type === "sqlite") return {};
-  const ofWorker = poolsOfWorker(server);
-  const size = poolSize(backendStore.connections, server.workers, job.count, ofWorker);
+function databasesEnvironment({ storage, server, job }: HomelabConfig): Record<string, string> {
+  const { backendStore, registryStore } = storage;
+  const databases = pooledDatabases(storage, server.auth);
+  if (databases.length === 0) return {};
+  const size = poolSize(databases, { workers: server.workers, count: job.count });
   return {
-    HOMELAB_BACKEND_STORE: databaseKind(backendStore),
+    ...("connections" in backendStore ? databaseEnvironment("backendStore", backendStore) : {}),
+    ...("connections" in registryStore ? databaseEnvironment("registryStore", registryStore) : {}),
     MLFLOW_SQLALCHEMYSTORE_POOL_SIZE: String(size),
     // MLflow reads 0 as its default, ten.
     MLFLOW_SQLALCHEMYSTORE_MAX_OVERFLOW: "1",
-    ...(backendStore.type === "managed-postgresql" ? { HOMELAB_DATABASE: DATABASE_FILE.path } : {}),
-    ...("caBundle" in backendStore && backendStore.caBundle ? tls(backendStore.type) : {}),
+    ...(isManaged(backendStore) ? { HOMELAB_DATABASE: DATABASE_FILE.path } : {}),
+  };
+}
+
+/** Names of variables that tell of each, less their ends. */
+const VARIABLES = {
+  backendStore: "HOMELAB_BACKEND_STORE",
+  registryStore: "HOMELAB_REGISTRY_STORE",
+};
+
+function databaseEnvironment(
+  key: keyof typeof VARIABLES,
+  store: { readonly type: string; readonly caBundle?: string },
+): Record<string, string> {
+  return {
+    [VARIABLES[key]]: databaseKind(store),
+    ...(store.caBundle ? { [`${VARIABLES[key]}_CA`]: DATABASE_CA_FILES[key].path } : {}),
   };
 }
 
 function artifactsEnvironment({ storage: { artifacts } }: HomelabConfig): Record<string, string> {
   return artifacts.type === "s3" ? s3(artifacts) : {};
-}
-
-/** libpq has variables for it, MySQL's driver reads it in the URI. */
-function tls(type: string): Record<string, string> {
-  const { path } = DATABASE_CA_FILE;
-  if (databaseKind({ type }) === "mysql") return { HOMELAB_DATABASE_CA: path };
-  return { PGSSLMODE: "verify-full", PGSSLROOTCERT: path };
 }
 
 function s3(artifacts: S3Artifacts): Record<string, string> {
@@ -88,14 +100,16 @@ function s3(artifacts: S3Artifacts): Record<string, string> {
 
 /** What a look at the stores has to know: the same, and what the servers will want of them. */
 export function probeEnvironment(config: HomelabConfig): Record<string, string> {
-  const { backendStore } = config.storage;
   return {
     ...config.server.env,
     ...storageEnvironment(config),
     ...authEnvironment(config),
     HOMELAB_SECRETS: SECRETS_FILE,
-    ...(backendStore.type === "sqlite"
-      ? {}
-      : { HOMELAB_CONNECTIONS: String(backendStore.connections) }),
+    ...Object.fromEntries(
+      pooledDatabases(config.storage, config.server.auth).map(({ key, connections }) => [
+        `${VARIABLES[key]}_CONNECTIONS`,
+        String(connections),
+      ]),
+    ),
   };
 }

@@ -1,12 +1,12 @@
 import { readFileSync } from "node:fs";
 import { UserError } from "../config/errors.ts";
-import { postgresqlJob } from "../config/managed-postgresql.ts";
+import { databaseJob, isManaged, managedKind } from "../config/managed-database.ts";
 import type { HomelabConfig } from "../config/schema.ts";
 import { show } from "../config/show.ts";
 import type { JobFile } from "../constructs/mlflow-job.ts";
 import type { ServerTask } from "./mounts.ts";
 import {
-  DATABASE_CA_FILE,
+  DATABASE_CA_FILES,
   DATABASE_FILE,
   S3_CA_FILE,
   SERVER_CERTIFICATE_FILE,
@@ -32,8 +32,6 @@ export function taskFilesOf(config: HomelabConfig, task: ServerTask): JobFile[] 
 }
 
 function ofRuns(config: HomelabConfig): JobFile[] {
-  const { backendStore } = config.storage;
-  const bundle = "caBundle" in backendStore ? backendStore.caBundle : undefined;
   const { tls } = config.server;
   return [
     ...databaseAddress(config),
@@ -46,10 +44,16 @@ function ofRuns(config: HomelabConfig): JobFile[] {
           ),
         ]
       : []),
-    ...(bundle
-      ? [certificates("storage.backendStore.caBundle", bundle, DATABASE_CA_FILE.destination)]
-      : []),
+    ...authorityOf(config, "backendStore"),
+    ...authorityOf(config, "registryStore"),
   ];
+}
+
+function authorityOf({ storage }: HomelabConfig, key: keyof typeof DATABASE_CA_FILES): JobFile[] {
+  const store = storage[key];
+  if (!("caBundle" in store) || !store.caBundle) return [];
+  const { destination } = DATABASE_CA_FILES[key];
+  return [certificates(`storage.${key}.caBundle`, store.caBundle, destination)];
 }
 
 function ofArtifacts({ storage: { artifacts } }: HomelabConfig): JobFile[] {
@@ -59,8 +63,9 @@ function ofArtifacts({ storage: { artifacts } }: HomelabConfig): JobFile[] {
 
 /** Nomad writes it anew when the database has another address. */
 function databaseAddress({ storage, job }: HomelabConfig): JobFile[] {
-  if (storage.backendStore.type !== "managed-postgresql") return [];
-  const service = postgresqlJob(job.name);
+  const { backendStore } = storage;
+  if (!isManaged(backendStore)) return [];
+  const service = databaseJob(job.name, managedKind(backendStore));
   const content = `{{ range nomadService "${service}" }}{"host": "{{ .Address }}", "port": {{ .Port }}}\n{{ end }}`;
   return [{ destination: DATABASE_FILE.destination, content, restarts: true }];
 }

@@ -12,8 +12,9 @@ export type TemplateName =
   | "mlflow.nomad.hcl"
   | "probe.nomad.hcl"
   | "sweep.nomad.hcl"
-  | "postgresql.nomad.hcl"
-  | "postgresql-probe.nomad.hcl"
+  | "files.nomad.hcl"
+  | "database.nomad.hcl"
+  | "database-probe.nomad.hcl"
   | "playbook.yml"
   | "inventory.yml"
   | "volumes.hcl"
@@ -26,6 +27,7 @@ handlebars.registerHelper("hcl", quoteHcl);
 handlebars.registerHelper("yaml", quoteYaml);
 
 handlebars.registerPartial("inventory-host", read("inventory-host.yml"));
+handlebars.registerPartial("sweep-tracker", read("sweep-tracker.nomad.hcl"));
 
 /**
  * Renders a template. Nothing is escaped for HTML; every text of a user goes through the helper of

@@ -1,14 +1,15 @@
 /** Real stores beside a lab, for tests that deploy to them: PostgreSQL, MariaDB and an S3 server. */
-import { mkdirSync } from "node:fs";
+import { chownSync, mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { execa } from "execa";
 import { bridgeAddress } from "../lab/bridge.ts";
 import { installedProgram } from "../lab/debian-packages.ts";
 import { ensureMariadb, LAB_MARIADB_ADMIN } from "../lab/mariadb.ts";
-import { ensurePostgresql, LAB_SUPERUSER } from "../lab/postgresql.ts";
+import { ensurePostgresql, LAB_SUPERUSER, type ServerCertificate } from "../lab/postgresql.ts";
 import { stopServer } from "../lab/servers.ts";
 import { ensureVersitygw, LAB_S3_ACCOUNT } from "../lab/versitygw.ts";
 import { dockerHost, settings, work } from "./deployed.ts";
+import type { Authority } from "./tls-front.ts";
 
 /** What a deploy reads the stores' secrets from. */
 export const SECRETS = {
@@ -42,7 +43,7 @@ export async function startStores(name: string): Promise<Stores> {
 export async function startMysql(name: string): Promise<void> {
   const bridge = await thisMachine();
   await ensureMariadb({ addresses: ["127.0.0.1", bridge] }, work);
-  await mariadb(`CREATE OR REPLACE DATABASE ${name} CHARACTER SET utf8mb4;
+  await mariadb(`CREATE OR REPLACE DATABASE ${name} CHARACTER SET utf8mb4 COLLATE utf8mb4_bin;
     CREATE OR REPLACE USER ${name}@'%' IDENTIFIED BY '${name}-password';
     GRANT ALL ON ${name}.* TO ${name}@'%';`);
   process.env[SECRETS.mysql] =
@@ -61,6 +62,30 @@ export async function startS3(bucket: string): Promise<string> {
 
 function thisMachine(): Promise<string> {
   return bridgeAddress(dockerHost);
+}
+
+/** A certificate that a server may read which runs as somebody else. */
+export async function databaseCertificate(
+  name: string,
+  by: Authority,
+  owner: { uid: number; gid: number },
+): Promise<ServerCertificate> {
+  const issued = await by.issue(name);
+  // The test's folder is closed to the server's user.
+  const folder = `${settings.runDir}/tls-${Date.now()}`;
+  await execa("install", ["-d", "-m", "0755", folder]);
+  await execa("cp", [issued.certificate, issued.key, folder]);
+  const inside = (path: string) => `${folder}/${path.split("/").at(-1)}`;
+  const files = { certificate: inside(issued.certificate), key: inside(issued.key) };
+  for (const file of Object.values(files)) chownSync(file, owner.uid, owner.gid);
+  await execa("chmod", ["0600", files.key]);
+  return files;
+}
+
+/** As whom the PostgreSQL runs. */
+export async function postgresqlUser(): Promise<{ uid: number; gid: number }> {
+  const id = async (option: string) => Number((await execa("id", [option, "postgres"])).stdout);
+  return { uid: await id("--user"), gid: await id("--group") };
 }
 
 export async function stopStores(): Promise<void> {

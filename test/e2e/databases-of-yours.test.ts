@@ -1,18 +1,18 @@
 /** A MySQL that is there already, which is a MariaDB here, and a PostgreSQL by TLS: real servers beside the lab. */
-import { chownSync, readFileSync } from "node:fs";
-import { execa } from "execa";
+import { readFileSync } from "node:fs";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { bridgeAddress } from "../../lab/bridge.ts";
 import { ensureMariadb, LAB_MARIADB_USER } from "../../lab/mariadb.ts";
-import { ensurePostgresql, type ServerCertificate } from "../../lab/postgresql.ts";
+import { ensurePostgresql } from "../../lab/postgresql.ts";
 import { stopServer } from "../../lab/servers.ts";
 import { pidFile } from "../../lab/settings.ts";
 import type { NomadAllocation, NomadJob } from "../../nomad/types.ts";
 import { Checkout } from "../checkout.ts";
 import { dockerHost, nomad, settings, url, work } from "../deployed.ts";
-import { makeDatabase, mariadb, sql } from "../stores.ts";
+import { databaseCertificate, makeDatabase, mariadb, postgresqlUser, sql } from "../stores.ts";
 import { isLate } from "../time-left.ts";
 import { type Authority, makeAuthority } from "../tls-front.ts";
+import { basicLogins, expectLogins } from "./logins.ts";
 import { type Logged, Tracking, until } from "./tracking.ts";
 
 const late = isLate("MySQL and TLS to databases");
@@ -21,6 +21,9 @@ const tracking = new Tracking(url);
 
 /** What a URI keeps for itself. */
 const PASSWORD = "p@ss/w:rd#1%?[] $`";
+/** Connections of MLflow's, and how many of them are without TLS. */
+const PLAIN =
+  "SELECT count(*), count(*) FILTER (WHERE NOT ssl) FROM pg_stat_ssl JOIN pg_stat_activity USING (pid) WHERE usename = 'mlflow'";
 let authority: Authority;
 let addresses: string[];
 let checkout: Checkout;
@@ -41,30 +44,13 @@ afterAll(async () => {
   await stopServer(settings, "postgresql");
 });
 
-/** A certificate that a server may read which runs as somebody else. */
-async function certificate(
-  name: string,
-  by: Authority,
-  owner: { uid: number; gid: number },
-): Promise<ServerCertificate> {
-  const issued = await by.issue(name);
-  // The test's folder is closed to the server's user.
-  const folder = `${settings.runDir}/tls-${Date.now()}`;
-  await execa("install", ["-d", "-m", "0755", folder]);
-  await execa("cp", [issued.certificate, issued.key, folder]);
-  const inside = (path: string) => `${folder}/${path.split("/").at(-1)}`;
-  const files = { certificate: inside(issued.certificate), key: inside(issued.key) };
-  for (const file of Object.values(files)) chownSync(file, owner.uid, owner.gid);
-  await execa("chmod", ["0600", files.key]);
-  return files;
-}
-
 /** The config of a test: a database, and more of its store. */
-function configure(type: "mysql" | "postgresql", store = ""): void {
+function configure(type: "mysql" | "postgresql", store = "", more = ""): void {
   checkout.configure(`
     storage: { backendStore: { type: "${type}", uri: { env: "E2E_DB" }, ${store} } },
     volumes: { artifacts: embedded.volumes.artifacts },
-    job: {},`);
+    job: { healthyDeadline: 600 },
+    ${more}`);
 }
 
 function setUri(type: "mysql" | "postgresql", password: string, name = "mlflow"): void {
@@ -99,7 +85,7 @@ async function expectRefusal(...words: string[]): Promise<void> {
 describe.skipIf(late)("a deploy to a MySQL", () => {
   beforeAll(async () => {
     await ensureMariadb({ addresses }, work);
-    await mariadb(`CREATE OR REPLACE DATABASE mlflow CHARACTER SET utf8mb4;
+    await mariadb(`CREATE OR REPLACE DATABASE mlflow CHARACTER SET utf8mb4 COLLATE utf8mb4_bin;
       CREATE OR REPLACE USER mlflow@'%' IDENTIFIED BY '${PASSWORD}'; GRANT ALL ON mlflow.* TO mlflow@'%';
       CREATE OR REPLACE DATABASE narrow CHARACTER SET latin1; GRANT ALL ON narrow.* TO mlflow@'%';
       CREATE OR REPLACE DATABASE closed;`);
@@ -163,30 +149,38 @@ describe.skipIf(late)("a deploy to a MySQL", () => {
     const caBundle = `caBundle: "${authority.certificate}",`;
     configure("mysql", caBundle);
     await expectRefusal("turn TLS on there");
-    const other = await certificate("DNS:db.lan", authority, LAB_MARIADB_USER);
+    const other = await databaseCertificate("DNS:db.lan", authority, LAB_MARIADB_USER);
     await ensureMariadb({ addresses, tls: other }, work);
     await expectRefusal("write the certificate's name into storage.backendStore.uri");
-    const unknown = await certificate(
+    const unknown = await databaseCertificate(
       `IP:${addresses[1]}`,
       await makeAuthority(),
       LAB_MARIADB_USER,
     );
     await ensureMariadb({ addresses, tls: unknown }, work);
     await expectRefusal("correct storage.backendStore.caBundle, or renew the certificate");
-    const right = await certificate(`IP:${addresses[1]}`, authority, LAB_MARIADB_USER);
+    const right = await databaseCertificate(`IP:${addresses[1]}`, authority, LAB_MARIADB_USER);
     await ensureMariadb({ addresses, tls: right }, work);
     await mariadb("ALTER USER mlflow@'%' REQUIRE SSL");
+    await deploy();
+    await tracking.expectThere(logged);
+  });
+
+  it("keeps MLflow's users there as well, by TLS", async () => {
+    configure("mysql", `caBundle: "${authority.certificate}",`, basicLogins());
+    await deploy();
+    await expectLogins(checkout, logged);
+    expect(await mariadb("SELECT username FROM mlflow.users ORDER BY 1")).toBe("ada\nadmin");
+    expect(await mariadb("SELECT count(*) FROM mlflow.alembic_version_auth")).toBe("1");
+    // Not by a change: the old server, which wants a login, is still asked for a moment.
+    await checkout.make("destroy", "YES=1");
+    configure("mysql", `caBundle: "${authority.certificate}",`);
     await deploy();
     await tracking.expectThere(logged);
   });
 });
 
 describe.skipIf(late)("a deploy to a PostgreSQL by TLS", () => {
-  async function serverUser(): Promise<{ uid: number; gid: number }> {
-    const id = async (option: string) => Number((await execa("id", [option, "postgres"])).stdout);
-    return { uid: await id("--user"), gid: await id("--group") };
-  }
-
   it("is refused while the job has its runs in MySQL", async () => {
     await ensurePostgresql(addresses, work);
     await makeDatabase("mlflow", PASSWORD);
@@ -196,28 +190,38 @@ describe.skipIf(late)("a deploy to a PostgreSQL by TLS", () => {
   });
 
   it("wants a server that offers it, with the authority's certificate for its name", async () => {
-    const user = await serverUser();
+    const user = await postgresqlUser();
     configure("postgresql", `replaces: "mysql", caBundle: "${authority.certificate}",`);
     await expectRefusal("server does not support SSL, but SSL was required; turn TLS on there");
-    const other = await certificate("DNS:db.lan", authority, user);
+    const other = await databaseCertificate("DNS:db.lan", authority, user);
     await ensurePostgresql(addresses, work, other);
     await expectRefusal(
       `does not match host name "${addresses[1]}"; write the certificate's name into storage.backendStore.uri`,
     );
-    const unknown = await certificate(`IP:${addresses[1]}`, await makeAuthority(), user);
+    const unknown = await databaseCertificate(`IP:${addresses[1]}`, await makeAuthority(), user);
     await ensurePostgresql(addresses, work, unknown);
     await expectRefusal("certificate verify failed; correct storage.backendStore.caBundle");
   });
 
   it("keeps what it sends to itself once the certificate is right", async () => {
-    const right = await certificate(`IP:${addresses[1]}`, authority, await serverUser());
+    const right = await databaseCertificate(
+      `IP:${addresses[1]}`,
+      authority,
+      await postgresqlUser(),
+    );
     await ensurePostgresql(addresses, work, right);
     await deploy();
     logged = await tracking.log("tls");
     await tracking.expectThere(logged);
-    const plain =
-      "SELECT count(*), count(*) FILTER (WHERE NOT ssl) FROM pg_stat_ssl JOIN pg_stat_activity USING (pid) WHERE usename = 'mlflow'";
-    expect(await sql(plain)).toMatch(/^[1-9]\d*\|0$/);
+    expect(await sql(PLAIN)).toMatch(/^[1-9]\d*\|0$/);
+  });
+
+  it("keeps MLflow's users there as well, by TLS", async () => {
+    configure("postgresql", `caBundle: "${authority.certificate}",`, basicLogins());
+    await deploy();
+    await expectLogins(checkout, logged);
+    expect(await sql("SELECT username FROM users ORDER BY 1", "mlflow")).toBe("ada\nadmin");
+    expect(await sql(PLAIN)).toMatch(/^[1-9]\d*\|0$/);
   });
 
   it("is refused with options in the URI that would weaken it", async () => {

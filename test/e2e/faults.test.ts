@@ -1,5 +1,6 @@
 /** What breaks under a server: the bucket, the disk, one server of two, and too few connections. */
 import { existsSync, mkdirSync, readdirSync, readFileSync } from "node:fs";
+import { request } from "node:http";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { execa } from "execa";
@@ -34,6 +35,8 @@ let checkout: Checkout;
 beforeAll(async () => {
   stores = await startStores(NAME);
   checkout = await Checkout.create(NAME);
+  // What the file before has left would have to be replaced.
+  await checkout.make("destroy", "YES=1");
 });
 
 afterAll(async () => {
@@ -74,6 +77,23 @@ async function listed(run: string, path = "model"): Promise<string[]> {
   expect(answer.status).toBe(200);
   const { files = [] } = (await answer.json()) as { files?: { path: string }[] };
   return files.map((each) => each.path);
+}
+
+/** Files of the S3 server, parts of uploads that are under way among them. */
+function inBucket(): string[] {
+  const entries = readdirSync(join(settings.s3.dataDir, NAME), {
+    recursive: true,
+    withFileTypes: true,
+  });
+  const files = entries.filter((each) => each.isFile());
+  return files.map((each) => join(each.parentPath, each.name)).sort();
+}
+
+const isPart = (file: string) => /multipart.*\/\d+$/.test(file);
+
+function killS3(): void {
+  const { pid } = JSON.parse(readFileSync(pidFile(settings, "versitygw"), "utf8"));
+  process.kill(pid, "SIGKILL");
 }
 
 async function allocations(): Promise<NomadAllocation[]> {
@@ -143,15 +163,9 @@ describe.skipIf(late)("two servers on PostgreSQL and S3", () => {
   });
 
   it("tell a client of a bucket that goes away during an upload, and list nothing half", async () => {
-    const bucket = join(settings.s3.dataDir, NAME);
     const upload = tracking.start(["log", "cut-off"], { ARTIFACT_MIB: "300" });
-    const parts = () =>
-      readdirSync(bucket, { recursive: true }).filter((each) =>
-        /multipart.*\/\d+$/.test(`${each}`),
-      );
-    await until("the first parts are there", 120, () => parts().length > 1);
-    const { pid } = JSON.parse(readFileSync(pidFile(settings, "versitygw"), "utf8"));
-    process.kill(pid, "SIGKILL");
+    await until("the first parts are there", 120, () => inBucket().filter(isPart).length > 1);
+    killS3();
     const { exitCode, stderr } = await upload;
     expect(exitCode).not.toBe(0);
     expect(stderr).toMatch(/MlflowException|HTTPError|API request/);
@@ -163,6 +177,39 @@ describe.skipIf(late)("two servers on PostgreSQL and S3", () => {
     const again = await tracking.log("after-it");
     await tracking.expectThere(again);
     expect(await listed(again.run)).toEqual(["model/weights.bin"]);
+  });
+
+  it("keep what was there when a client goes away in the middle of an upload", async () => {
+    const artifact = `${url}/api/2.0/mlflow-artifacts/artifacts/broken-off.bin`;
+    expect((await fetch(artifact, { method: "PUT", body: "earlier" })).status).toBe(200);
+    const before = inBucket();
+    const headers = { "content-length": 200_000_000 };
+    const upload = request(artifact, { method: "PUT", headers }).on("error", () => {});
+    upload.write(Buffer.alloc(50_000_000));
+    const parts = () => inBucket().filter((each) => isPart(each) && !before.includes(each));
+    await until("the first parts are there", 60, () => parts().length > 1);
+    upload.destroy();
+    await until("the upload is aborted", 60, () => parts().length === 0);
+    expect(inBucket()).toEqual(before);
+    expect(await (await fetch(artifact)).text()).toBe("earlier");
+  });
+
+  it("let a client know of a download that the bucket did not finish", async () => {
+    const artifact = `${url}/api/2.0/mlflow-artifacts/artifacts/cut-short.bin`;
+    const body = Buffer.alloc(200_000_000);
+    expect((await fetch(artifact, { method: "PUT", body })).status).toBe(200);
+    const answer = await fetch(artifact);
+    expect(answer.headers.get("content-length")).toBe(`${body.length}`);
+    const reader = answer.body?.getReader();
+    await reader?.read();
+    killS3();
+    const rest = async () => {
+      while (!(await reader?.read())?.done);
+    };
+    await expect(rest()).rejects.toThrow();
+    await stopServer(settings, "versitygw");
+    await startS3(NAME);
+    expect((await (await fetch(artifact)).arrayBuffer()).byteLength).toBe(body.length);
   });
 });
 

@@ -4,16 +4,24 @@ import type { DeploymentStatus } from "../../status/render.ts";
 import { Checkout } from "../checkout.ts";
 import { type Logged, Tracking } from "../e2e/tracking.ts";
 import { type Stores, startMysql, startStores, stopStores } from "../stores.ts";
-import { ADMIN_PASSWORD, LOGIN, MODES, NAME } from "./modes.ts";
+import { type Authority, makeAuthority } from "../tls-front.ts";
+import { ADMIN_PASSWORD, CERTIFICATE, LOGIN, MODES, NAME } from "./modes.ts";
 
 let stores: Stores;
 let checkout: Checkout;
+let authority: Authority;
 
 beforeAll(async () => {
   stores = await startStores(NAME);
   await startMysql(NAME);
   process.env[LOGIN.password] = ADMIN_PASSWORD;
   process.env[LOGIN.secretKey] = "0f1e2d3c4b5a69788796a5b4c3d2e1f0";
+  authority = await makeAuthority();
+  const { certificate, key } = await authority.issue("DNS:localhost");
+  process.env[CERTIFICATE.certificate] = certificate;
+  process.env[CERTIFICATE.key] = key;
+  // The deploy's check verifies it, as any client does.
+  process.env.NODE_EXTRA_CA_CERTS = authority.certificate;
   checkout = await Checkout.create("modes-matrix");
 });
 
@@ -21,7 +29,8 @@ afterAll(async () => {
   await stopStores();
 });
 
-describe.each(MODES)("$title", ({ title, config, client }) => {
+describe.each(MODES.map((mode) => [mode.title, mode] as const))("%s", (title, mode) => {
+  const { config, client } = mode;
   /** The client's environment: what `homelab env` gives it, and what it has of its own. */
   let env: Record<string, string>;
   let tracking: Tracking;
@@ -40,6 +49,8 @@ describe.each(MODES)("$title", ({ title, config, client }) => {
     expect(exitCode).toBe(0);
     const { stdout } = await checkout.homelab(["env", "--json"]);
     env = { ...JSON.parse(stdout).variables, ...client };
+    if (env.MLFLOW_TRACKING_URI?.startsWith("https:"))
+      env.MLFLOW_TRACKING_SERVER_CERT_PATH = authority.certificate;
     tracking = new Tracking(env.MLFLOW_TRACKING_URI ?? "", env);
   });
 

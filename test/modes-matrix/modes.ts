@@ -19,6 +19,8 @@ export const NAME = "modes";
 
 /** What the deploy reads the admin's password and the key from. */
 export const LOGIN = { password: "E2E_ADMIN", secretKey: "E2E_KEY" };
+/** Where files of a certificate for localhost are, and that of its authority. */
+export const CERTIFICATE = { certificate: "E2E_CERTIFICATE", key: "E2E_CERTIFICATE_KEY" };
 export const ADMIN_PASSWORD = "the admin's of a test";
 
 interface Part {
@@ -39,6 +41,11 @@ const POSTGRESQL: Part = {
 const MYSQL: Part = {
   name: "MySQL",
   storage: () => ({ backendStore: { type: "mysql", uri: { env: SECRETS.mysql } } }),
+};
+
+const MODELS_APART: Part = {
+  name: "models in MySQL",
+  storage: () => ({ registryStore: { type: "mysql", uri: { env: SECRETS.mysql } } }),
 };
 
 const VOLUME: Part = { name: "proxied volume", volumes: ["artifacts"] };
@@ -89,6 +96,24 @@ const STATIC_PREFIX: Part = {
   more: () => ({ server: { staticPrefix: "/ml/flow" } }),
 };
 
+/** By https, which MLflow speaks itself where there is no Traefik. */
+const TLS: Part = {
+  name: "TLS",
+  more: () => ({
+    hostname: "localhost",
+    url: `https://localhost:${ports.mlflow}`,
+    traefik: { enable: false },
+    dns: { provider: "none" },
+    job: { port: ports.mlflow, healthyDeadline: 600 },
+    server: {
+      tls: {
+        certificate: process.env[CERTIFICATE.certificate],
+        key: { file: process.env[CERTIFICATE.key] },
+      },
+    },
+  }),
+};
+
 /** One of each, as one config. */
 function combine(...parts: readonly Part[]): Mode {
   return {
@@ -121,4 +146,6 @@ export const MODES: readonly Mode[] = [
   combine(MYSQL, VOLUME),
   combine(MYSQL, S3, LOGINS),
   combine(SQLITE, VOLUME, STATIC_PREFIX),
+  combine(SQLITE, MODELS_APART, VOLUME),
+  combine(SQLITE, VOLUME, TLS),
 ];

@@ -5,6 +5,7 @@ import { Testing } from "cdktf";
 import { checkConfig } from "../../config/check.ts";
 import { ROOT } from "../../config/load.ts";
 import type { HomelabInput } from "../../config/schema.ts";
+import type { DatabaseKind } from "../../database/kinds.ts";
 import { MlflowStack } from "../../stacks/mlflow-stack.ts";
 
 // biome-ignore lint/suspicious/noExplicitAny: synthesised JSON, of any shape
@@ -34,11 +35,20 @@ export function postgresql(more: object = {}) {
   };
 }
 
-/** What makes smallConfig run a PostgreSQL, with something changed. */
-export function managed(more: object = {}) {
+/** What makes smallConfig run a PostgreSQL, or another database, with something changed. */
+export function managed(more: object = {}, kind: DatabaseKind = "postgresql") {
   const password = { env: "DB_PASSWORD" };
   return {
-    storage: { backendStore: { type: "managed-postgresql" as const, password, ...more } },
+    storage: { backendStore: { type: `managed-${kind}` as const, password, ...more } },
+  };
+}
+
+/** What makes smallConfig keep its models apart from its runs, with something changed. */
+export function modelsApart(more: object = {}) {
+  return {
+    storage: {
+      registryStore: { type: "postgresql" as const, uri: { env: "MODELS_URI" }, ...more },
+    },
   };
 }
 
@@ -87,6 +97,13 @@ export function nfsVolumes(changes: Record<string, string> = {}) {
   };
 }
 
+/** What gives smallConfig a volume for files. */
+export function filesVolume(source: object = { directory: "/srv/files" }) {
+  return {
+    volumes: { ...smallConfig().volumes, files: { source: source as { directory: string } } },
+  };
+}
+
 /** The stack's Terraform JSON for a config. */
 export function synth(config: HomelabInput, version = "1.2.3"): Resource {
   const app = Testing.app({ outdir: mkdtempSync(join(tmpdir(), "homelab-synth-")) });
@@ -113,7 +130,7 @@ export function jobspec(json: Resource, name = "mlflow-job"): string {
   const text: string = resource(json, "nomad_job", name).jobspec;
   return text
     .replace(/\$\{docker_registry_image\.[\w-]+\.sha256_digest\}/g, `sha256:${"0".repeat(64)}`)
-    .replace(/\$\{terraform_data\.(job|postgresql_)-?claim_owner[\w-]+\.id\}/, "the-owner")
+    .replace(/\$\{terraform_data\.(job-|postgresql_|mysql_)claim_owner[\w-]+\.id\}/, "the-owner")
     .replaceAll("$${", "${")
     .replaceAll("%%{", "%{");
 }

@@ -337,6 +337,28 @@ describe("a config", () => {
     expect(problems(on("a", "c"))[0]).toContain("one of clients: a, b");
   });
 
+  it("may have a volume for files, which may be on another client, and is no other's", () => {
+    const volumes = {
+      backendStore: { source: { directory: "/srv/store", client: "a" } },
+      artifacts: { source: { directory: "/srv/artifacts", client: "a" } },
+    };
+    const told = (files: object) =>
+      problems({
+        ...(withValue("clients", [{ name: "a" }, { name: "b" }]) as object),
+        volumes: { ...volumes, files },
+      }).map((line) => line.replace("homelab.config.ts: ", ""));
+    expect(told({ source: { directory: "/srv/files", client: "b" } })).toEqual([]);
+    expect(told({ source: { directory: "/srv/files" } }).join()).toContain(
+      "volumes.files.source.client: found undefined; expected the client that has it (a, b)",
+    );
+    expect(
+      told({ name: "mlflow-artifacts", source: { directory: "/srv/store/x", client: "b" } }),
+    ).toEqual([
+      'volumes.files.source.directory: found "/srv/store/x"; expected a directory neither equal to, above nor below that of volumes.backendStore (/srv/store)',
+      'volumes.files.name: found "mlflow-artifacts"; expected a name other than that of volumes.artifacts',
+    ]);
+  });
+
   it("is told of a memory that does not fit together with what is wrong elsewhere", () => {
     const config = withValue("server.workers", 16) as Record<string, unknown>;
     config.hostname = "";

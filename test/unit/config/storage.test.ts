@@ -1,8 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { checkConfig } from "../../../config/check.ts";
 import type { HomelabInput } from "../../../config/schema.ts";
-import { poolSize } from "../../../config/storage.ts";
-import { nfsVolumes, postgresql, shared, smallConfig } from "../synth.ts";
+import { basicAuth, modelsApart, nfsVolumes, postgresql, shared, smallConfig } from "../synth.ts";
 import { problems } from "./problems.ts";
 
 const sqliteVolumes = smallConfig().volumes;
@@ -11,6 +10,7 @@ describe("the stores of a config", () => {
   it("are SQLite and a volume when nothing is said", () => {
     expect(checkConfig(smallConfig(), "homelab.config.ts").storage).toEqual({
       backendStore: { type: "sqlite" },
+      registryStore: { type: "backendStore" },
       artifacts: { type: "volume" },
     });
   });
@@ -55,7 +55,7 @@ describe("the stores of a config", () => {
     [
       "a database that MLflow does not know",
       { storage: { backendStore: { type: "oracle" } as never } },
-      'storage.backendStore.type: found "oracle"; expected "sqlite", "postgresql", "managed-postgresql" or "mysql"',
+      'storage.backendStore.type: found "oracle"; expected "sqlite", "postgresql", "managed-postgresql", "mysql" or "managed-mysql"',
     ],
     [
       "a URI in another variable",
@@ -125,22 +125,44 @@ describe("the stores of a config", () => {
   });
 });
 
-describe("the pools of a PostgreSQL", () => {
-  it.each([
-    [40, 2, 1, 2],
-    [16, 2, 1, 2],
-    [40, 2, 1, 3],
-    [97, 4, 2, 2],
-    [8, 1, 1, 2],
-    [10_000, 16, 32, 3],
-  ])(
-    "%d connections for %d workers of %d servers with %d each are never more than that, an update included",
-    (connections, workers, count, ofWorker) => {
-      const pools = workers * 2 * count * ofWorker;
-      const size = poolSize(connections, workers, count, ofWorker);
-      const most = (size + 1) * pools;
-      expect(size).toBeGreaterThanOrEqual(1);
-      expect(most).toBeLessThanOrEqual(connections);
-    },
-  );
+describe("the models of a config", () => {
+  it("may be in a database of their own, beside runs in any, which needs a driver's memory", () => {
+    expect(problems(smallConfig(modelsApart()))).toEqual([]);
+    expect(
+      problems(smallConfig({ ...modelsApart({ type: "mysql" }), server: { workers: 4 } })),
+    ).toEqual([
+      "homelab.config.ts: resources.memory: found 512; expected at least 544 MiB for server.workers = 4, mysql; raise resources.memory or lower server.workers",
+    ]);
+  });
+
+  it("take a pool of each worker there, and leave one more with the runs", () => {
+    const with12 = (store: object) => ({ connections: 12, ...store });
+    const { storage, volumes } = postgresql(with12({}));
+    expect(problems(smallConfig({ storage, volumes })).join()).toContain(
+      "storage.backendStore.connections: found 12; expected at least 16, for 2 in each of 8 pools",
+    );
+    const apart = { ...storage, ...modelsApart(with12({})).storage };
+    expect(problems(smallConfig({ storage: apart, volumes }))).toEqual([]);
+    const auth = basicAuth();
+    expect(
+      problems(
+        smallConfig({ storage: apart, volumes, ...auth, resources: { memory: 640 } }),
+      ).join(),
+    ).toContain(
+      "storage.backendStore.connections: found 12; expected at least 16, for 2 in each of 8 pools",
+    );
+    expect(problems(smallConfig(modelsApart({ connections: 7 }))).join()).toContain(
+      "storage.registryStore.connections: found 7; expected at least 8, for 2 in each of 4 pools",
+    );
+  });
+
+  it.each<[string, object, string]>([
+    ["in a file of their own", { type: "sqlite" }, '"backendStore", "postgresql" or "mysql"'],
+    ["in a database that the deploy would run", { type: "managed-mysql" }, '"backendStore", "post'],
+    ["with a URI in the config", { uri: "postgresql://a:hunter2@b/c" }, "never the secret itself"],
+  ])("%s are refused with the reason", (_, more, told) => {
+    const found = problems(smallConfig(modelsApart(more))).join();
+    expect(found).toContain(told);
+    expect(found).not.toContain("hunter2");
+  });
 });

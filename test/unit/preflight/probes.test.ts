@@ -78,7 +78,7 @@ describe("before a deploy", () => {
     const address = `http://${await answering(403, "Permission denied")}`;
     const [problem] = await probeNomad(config({ nomad: { address } }), true);
     expect(problem).toBe(
-      `Nomad at ${address}: it answered 403: Permission denied; set NOMAD_TOKEN to one that may`,
+      `Nomad at ${address}: it answered 403: Permission denied; set NOMAD_TOKEN to one that may GET /v1/nodes`,
     );
   });
 

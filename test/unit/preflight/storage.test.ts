@@ -5,7 +5,7 @@ import { checkConfig } from "../../../config/check.ts";
 import type { HomelabInput } from "../../../config/schema.ts";
 import { databaseUriProblem, tlsOptionProblem } from "../../../preflight/database-uri.ts";
 import { probeStorage } from "../../../preflight/storage.ts";
-import { postgresql, shared, smallConfig } from "../synth.ts";
+import { managed, modelsApart, postgresql, shared, smallConfig } from "../synth.ts";
 
 const closing: (() => void)[] = [];
 afterEach(() => {
@@ -46,11 +46,61 @@ describe("a deploy to another kind of backend store", () => {
     expect(await told(back, onPostgresql)).toEqual([]);
   });
 
+  it("is refused between the databases that the deploy runs as well", async () => {
+    const managedMysql = { ...ours, homelab_mlflow_storage: "backendStore=managed-mysql" };
+    vi.stubEnv("DB_PASSWORD", "secret");
+    expect(await told(managed(), managedMysql)).toEqual([
+      expect.stringContaining(
+        "runs in managed-mysql, and would not see them with managed-postgresql",
+      ),
+    ]);
+    expect(await told(managed({}, "mysql"), managedMysql)).toEqual([]);
+    expect(await told(managed({ replaces: "managed-mysql" }), managedMysql)).toEqual([]);
+  });
+
   it("is none where the job has that kind, is not ours or not there", async () => {
     expect(await told(postgresql(), onPostgresql)).toEqual([]);
     expect(await told({}, ours)).toEqual([]);
     expect(await told(postgresql(), { other: "job" })).toEqual([]);
     expect(await told(postgresql(), undefined)).toEqual([]);
+  });
+});
+
+describe("a deploy to another kind of registry store", () => {
+  const apart = { ...ours, homelab_mlflow_storage: "backendStore=sqlite registryStore=postgresql" };
+  const withRuns = (replaces?: "postgresql") =>
+    ({ storage: { registryStore: { type: "backendStore", replaces } } }) as const;
+
+  it("is refused, since the models would not be seen any more", async () => {
+    vi.stubEnv("MODELS_URI", "postgresql://mlflow:secret@db.lan/models");
+    expect(await told(modelsApart(), ours)).toEqual([
+      'storage.registryStore: the job "mlflow" keeps its models in backendStore, and would not see them with postgresql, as nothing is moved; keep backendStore, or set storage.registryStore.replaces to "backendStore" to begin with what is in postgresql',
+    ]);
+    expect(await told({}, apart)).toEqual([
+      expect.stringContaining(
+        "keeps its models in postgresql, and would not see them with backend",
+      ),
+    ]);
+  });
+
+  it("goes on where the config says what it replaces, or nothing changes", async () => {
+    vi.stubEnv("MODELS_URI", "postgresql://mlflow:secret@db.lan/models");
+    expect(await told(modelsApart({ replaces: "backendStore" }), ours)).toEqual([]);
+    expect(await told(withRuns("postgresql"), apart)).toEqual([]);
+    expect(await told(modelsApart(), apart)).toEqual([]);
+  });
+
+  it("is refused for a URI that is none, or the runs' own, without showing it", async () => {
+    vi.stubEnv("MODELS_URI", "mysql://mlflow:secret@db.lan/models");
+    expect(await told(modelsApart(), undefined)).toEqual([
+      "storage.registryStore.uri: found another kind of URI; expected postgresql://USER:PASSWORD@HOST:PORT/DATABASE",
+    ]);
+    vi.stubEnv("MODELS_URI", "postgresql://mlflow:secret@db.lan/mlflow");
+    const { storage, volumes } = postgresql();
+    const both = { storage: { ...storage, ...modelsApart().storage }, volumes };
+    expect(await told(both, undefined)).toEqual([
+      expect.stringContaining("found the database of storage.backendStore; leave out"),
+    ]);
   });
 });
 
@@ -77,6 +127,24 @@ describe("a deploy to another place of the artifacts", () => {
     expect(await told(shared(), inBucket)).toEqual([]);
     const replaces = "http://nas.lan:7070/mlflow/artifacts";
     expect(await told(shared({ bucket: "other", replaces }), inBucket)).toEqual([]);
+  });
+});
+
+describe("a password for MySQL", () => {
+  it("beyond ASCII is refused without showing it, as its driver sends another one", async () => {
+    vi.stubEnv("DB_PASSWORD", "sécret");
+    const found = await told(managed({}, "mysql"), undefined);
+    expect(found).toEqual([
+      "storage.backendStore.password: holds characters beyond ASCII, which MySQL's driver does not send as they are; set one without",
+    ]);
+    expect(await told(managed(), undefined)).toEqual([]);
+    for (const escaped of ["s%C3%A9cret", "s%E9cret"])
+      expect(databaseUriProblem(`mysql://mlflow:${escaped}@db.lan/mlflow`, "mysql")).toContain(
+        "its password holds characters beyond ASCII",
+      );
+    expect(
+      databaseUriProblem("postgresql://mlflow:s%C3%A9cret@db.lan/mlflow", "postgresql"),
+    ).toBeUndefined();
   });
 });
 
@@ -128,9 +196,11 @@ describe("the URI of a database", () => {
 
   it("may not weaken what the caBundle asks for", () => {
     const uri = "postgresql://mlflow:ssl%3Fssl@db.lan/mlflow";
-    expect(tlsOptionProblem(uri)).toBeUndefined();
-    expect(tlsOptionProblem(`${uri}?connect_timeout=3`)).toBeUndefined();
-    expect(tlsOptionProblem(`${uri}?a=b&sslmode=disable`)).toContain("found the option sslmode");
+    expect(tlsOptionProblem(uri, "storage.backendStore")).toBeUndefined();
+    expect(tlsOptionProblem(`${uri}?connect_timeout=3`, "storage.backendStore")).toBeUndefined();
+    expect(tlsOptionProblem(`${uri}?a=b&sslmode=disable`, "storage.registryStore")).toBe(
+      "found the option sslmode, which storage.registryStore.caBundle sets; leave it out",
+    );
   });
 
   it.each([

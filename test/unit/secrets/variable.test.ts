@@ -145,7 +145,7 @@ describe("the variable", () => {
   it("that the token may not read is told with what to do", async () => {
     status = 403;
     await expect(secretsGeneration([spec()])).rejects.toThrow(
-      /it answered 403: Permission denied; set NOMAD_TOKEN to one that may$/,
+      /it answered 403: Permission denied; set NOMAD_TOKEN to one that may GET \/v1\/var\/.+$/,
     );
   });
 });

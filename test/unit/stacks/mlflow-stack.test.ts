@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import {
   basicAuth,
+  filesVolume,
   HOSTILE,
   jobspec,
   postgresql,
@@ -71,6 +72,14 @@ describe("the stack", () => {
 
   it("leaves Traefik's tags out when asked to", () => {
     expect(jobspec(synth(smallConfig({ traefik: { enable: false } })))).not.toContain("traefik");
+  });
+
+  it("prepares a volume for files on the clients, and leaves the server's job as it is", () => {
+    const [without, withFiles] = [{}, filesVolume()].map((more) => synth(smallConfig(more)));
+    expect(jobspec(withFiles)).toBe(jobspec(without));
+    expect(resource(withFiles, "terraform_data", "nomad-volumes").triggers_replace).not.toEqual(
+      resource(without, "terraform_data", "nomad-volumes").triggers_replace,
+    );
   });
 
   it("only writes the playbook when ansible.run is false", () => {

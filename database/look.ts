@@ -1,5 +1,5 @@
 /**
- * What runs inside a deploy before PostgreSQL's job is touched: its start, on its Nomad client and with
+ * What runs inside a deploy before a database's job is touched: its start, on its Nomad client and with
  * the image that is to run, only to look at the volume. One of another major version ends there.
  */
 import { exitOnUserError } from "../config/errors.ts";
@@ -8,23 +8,25 @@ import { OWNER_META } from "../nomad/owner.ts";
 import type { NomadJob } from "../nomad/types.ts";
 import { runOnce } from "../probe/run-once.ts";
 import { render } from "../templates/render.ts";
-import { type PostgresqlLook, scriptOfTask } from "./spec.ts";
+import { DATABASES } from "./kinds.ts";
+import { type DatabaseLook, startFiles } from "./spec.ts";
 
 await exitOnUserError(async () => {
-  const look = JSON.parse(process.env.HOMELAB_LOOK ?? "") as PostgresqlLook;
+  const look = JSON.parse(process.env.HOMELAB_LOOK ?? "") as DatabaseLook;
+  const { title } = DATABASES[look.kind];
   const nomad = new NomadApi(look.nomad);
   const name = `${look.job}-probe`;
-  const jobspec = render("postgresql-probe.nomad.hcl", {
+  const jobspec = render("database-probe.nomad.hcl", {
     ...look,
     ...look.nomad,
     name,
     nodePool: look.nodePool,
     // A volume is not taken for another one that happens to be empty.
     dataExpected: await hasRun(nomad, look.job),
-    script: scriptOfTask("start.sh"),
+    files: startFiles(look.kind),
   });
-  await runOnce(nomad, { name, jobspec, deadline: look.deadline, what: "PostgreSQL's volume" });
-  console.log("PostgreSQL can start on its volume");
+  await runOnce(nomad, { name, jobspec, deadline: look.deadline, what: `${title}'s volume` });
+  console.log(`${title} can start on its volume`);
 });
 
 /** Whether a deploy from here has brought it up, and so there are data. */

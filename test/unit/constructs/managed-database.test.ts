@@ -76,3 +76,36 @@ describe("a PostgreSQL that the deploy runs", () => {
     expect(Object.keys(synth(smallConfig(postgresql())).resource.nomad_job)).toHaveLength(1);
   });
 });
+
+describe("a MySQL that the deploy runs", () => {
+  const json = synth(smallConfig(managed({}, "mysql")));
+  const spec = jobspec(json, "mysql_job");
+
+  it("is a MariaDB on the same volume, with its own start, port, end and socket", () => {
+    expect(spec).toContain('image      = "mariadb:11.8"');
+    expect(spec).toContain("to     = 3306");
+    expect(spec).toContain('kill_signal  = "SIGTERM"');
+    expect(spec).toContain('MYSQL_UNIX_PORT = "/tmp/mysql.sock"');
+    expect(spec).toContain('source    = "mlflow-backend-store"');
+    expect(spec).toContain('"--max-connections=50", "--innodb-buffer-pool-size=96M"');
+    for (const name of ["start.sh", "mysql.sh", "mysql.sql"])
+      expect(spec).toContain(`destination = "local/${name}"`);
+    expect(spec).not.toMatch(/postgres:|PGHOST|initdb/);
+  });
+
+  it("has its password from a Nomad variable of its own", () => {
+    expect(spec).toContain("nomad/jobs/mlflow-mysql/svc/mysql");
+  });
+
+  it("is found by the server through Nomad, which speaks MySQL with it", () => {
+    const server = jobspec(json);
+    expect(server).toContain('nomadService \\"mlflow-mysql\\"');
+    expect(server).toContain('HOMELAB_BACKEND_STORE = "mysql"');
+    expect(server).toContain('HOMELAB_DATABASE = "/local/database.json"');
+    expect(resource(json, "docker_image", "server-image").build.build_args?.STORES).toBe("mysql");
+  });
+
+  it("is none of the PostgreSQL's: each has its own job", () => {
+    expect(() => resource(json, "nomad_job", "postgresql_job")).toThrow();
+  });
+});

@@ -2,9 +2,9 @@ import { Job } from "@cdktf/provider-nomad/lib/job/index.js";
 import type { NomadProvider } from "@cdktf/provider-nomad/lib/provider/index.js";
 import { DataResource, type ITerraformDependable } from "cdktf";
 import { Construct } from "constructs";
-import { maxConnections, sharedBuffers } from "../config/managed-postgresql.ts";
+import { DATABASES, type DatabaseKind, type DatabaseLimits } from "../database/kinds.ts";
+import { type DatabaseLook, startFiles } from "../database/spec.ts";
 import { OWNER_META } from "../nomad/owner.ts";
-import { type PostgresqlLook, scriptOfTask } from "../postgresql/spec.ts";
 import { GENERATION_META, type SecretsSpec } from "../secrets/spec.ts";
 import { secretTemplate } from "../secrets/template.ts";
 import { render } from "../templates/render.ts";
@@ -14,17 +14,18 @@ import { type JobVolume, withReferences } from "./mlflow-job.ts";
 import { runScript } from "./run-script.ts";
 import { TaskSecrets } from "./task-secrets.ts";
 
-export interface ManagedPostgresqlProps {
+export interface ManagedDatabaseProps {
   /** Absolute path of the repository. */
   readonly root: string;
   /** The provider that registers the job. */
   readonly provider: NomadProvider;
+  readonly kind: DatabaseKind;
   readonly datacenters: readonly string[];
   /** Such as "default", Nomad's own. */
   readonly nodePool: string;
   /** 1 to 100; higher goes first. */
   readonly priority: number;
-  /** Image with a PostgreSQL server on PATH. */
+  /** Image with its server on PATH. */
   readonly image: string;
   /** Port on the Nomad client. */
   readonly port: number;
@@ -38,8 +39,7 @@ export interface ManagedPostgresqlProps {
   /** Numeric user and group id, as of the volume's directory. */
   readonly uid: number;
   readonly gid: number;
-  /** Connections of the servers; more are let in, for people. */
-  readonly connections: number;
+  readonly limits: DatabaseLimits;
   /** CPU share, MHz. */
   readonly cpu: number;
   /** Memory limit, MiB. */
@@ -62,14 +62,14 @@ export interface ManagedPostgresqlProps {
 const OWNER = "homelab-mlflow-owner";
 
 /**
- * PostgreSQL as a Nomad job of its own: its name is claimed, its volume looked at with the image that
+ * A database as a Nomad job of its own: its name is claimed, its volume looked at with the image that
  * is to run, and it is waited for. Destroying it ends the job, and leaves the volume as it is.
  */
-export class ManagedPostgresql extends Construct {
+export class ManagedDatabase extends Construct {
   /** The wait until it is healthy, for what needs the database. */
   readonly healthy: DataResource;
 
-  constructor(scope: Construct, id: string, props: ManagedPostgresqlProps) {
+  constructor(scope: Construct, id: string, props: ManagedDatabaseProps) {
     super(scope, id);
     const { nomad, job: name } = props.secrets;
     const volume = {
@@ -89,8 +89,9 @@ export class ManagedPostgresql extends Construct {
       dependsOn: [claim.resource],
     });
 
-    const look: PostgresqlLook = {
+    const look: DatabaseLook = {
       nomad,
+      kind: props.kind,
       job: name,
       datacenters: props.datacenters,
       nodePool: props.nodePool,
@@ -105,7 +106,7 @@ export class ManagedPostgresql extends Construct {
       // Where the data lies is no part of what the script reads.
       triggersReplace: { spec, data: escapeTerraform(volume.data) },
       dependsOn: [claim.resource, ...props.dependsOn],
-      provisioners: [runScript(props.root, "postgresql/look.ts", { HOMELAB_LOOK: spec })],
+      provisioners: [runScript(props.root, "database/look.ts", { HOMELAB_LOOK: spec })],
     });
 
     const job = new Job(this, "job", {
@@ -123,9 +124,10 @@ export class ManagedPostgresql extends Construct {
       lifecycle: { replaceTriggeredBy: [`${job.terraformResourceType}.${job.friendlyUniqueId}`] },
       dependsOn: [job],
       provisioners: [
-        runScript(props.root, "postgresql/wait.ts", {
+        runScript(props.root, "database/wait.ts", {
           HOMELAB_NOMAD: escapeTerraform(JSON.stringify(nomad)),
           HOMELAB_JOB: name,
+          HOMELAB_TITLE: DATABASES[props.kind].title,
           HOMELAB_DEADLINE: String(props.healthyDeadline + 60),
         }),
       ],
@@ -134,24 +136,23 @@ export class ManagedPostgresql extends Construct {
 }
 
 function jobspec(
-  props: ManagedPostgresqlProps,
-  volume: PostgresqlLook["volume"] & JobVolume,
+  props: ManagedDatabaseProps,
+  volume: DatabaseLook["volume"] & JobVolume,
   secrets: TaskSecrets["ofTask"],
 ): string {
+  const { kind, uid, gid } = props;
   const { nomad, job: name } = props.secrets;
   const read = secrets ?? { path: "", generation: "" };
-  const settings = {
-    listen_addresses: "*",
-    max_connections: maxConnections(props.connections),
-    shared_buffers: `${sharedBuffers(props.memory)}MB`,
-  };
-  return render("postgresql.nomad.hcl", {
+  const { port: ownPort, killSignal, superuser, env, args } = DATABASES[kind];
+  return render("database.nomad.hcl", {
     ...props,
     name,
     region: nomad.region,
     namespace: nomad.namespace,
     nodePool: props.nodePool,
     hostNetwork: props.hostNetwork ?? null,
+    ownPort,
+    killSignal,
     volume,
     data: `${volume.name}=${volume.data}`,
     owner: { key: OWNER_META, value: OWNER },
@@ -160,14 +161,11 @@ function jobspec(
       generation: read.generation,
       data: secretTemplate(read, props.password),
     },
-    args: Object.entries(settings).flatMap(([key, value]) => ["-c", `${key}=${value}`]),
+    env: { HOMELAB_KIND: kind, HOMELAB_VOLUME: volume.mounted, ...env },
+    args: args(props.limits),
     files: [
-      { destination: "local/start.sh", content: scriptOfTask("start.sh") },
-      { destination: "local/role.sql", content: scriptOfTask("role.sql") },
-      {
-        destination: "local/passwd",
-        content: `postgres:x:${props.uid}:${props.gid}::/tmp:/bin/sh\n`,
-      },
+      ...startFiles(kind),
+      { destination: "local/passwd", content: `${superuser}:x:${uid}:${gid}::/tmp:/bin/sh\n` },
     ],
   });
 }

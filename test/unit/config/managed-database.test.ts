@@ -17,12 +17,23 @@ function problems(more: Partial<HomelabInput>): string {
 const clients = [{ name: "m700" }, { name: "m900" }];
 const on = (client: string, name: string) => ({ source: { directory: `/srv/${name}`, client } });
 
-describe("a PostgreSQL that the deploy runs", () => {
-  it("needs a password and a volume, and fits into its memory by default", () => {
-    expect(problems(managed())).toBe("");
-    const { backendStore } = checkConfig(smallConfig(managed()), "homelab.config.ts").storage;
-    expect(backendStore).toMatchObject({ image: "postgres:16.10-bookworm", port: 5432 });
-  });
+describe("a database that the deploy runs", () => {
+  it.each([
+    ["postgresql", "postgres:16.10-bookworm", 5432],
+    ["mysql", "mariadb:11.8", 3306],
+  ] as const)(
+    "of %s needs a password and a volume, and fits into its memory by default",
+    (kind, image, port) => {
+      const more = managed({}, kind);
+      expect(problems(more)).toBe("");
+      const { backendStore } = checkConfig(smallConfig(more), "homelab.config.ts").storage;
+      expect(backendStore).toMatchObject({ image, port });
+      expect(problems({ ...more, volumes: nfsVolumes() })).toContain("is not run on NFS here");
+      expect(problems(managed({ memory: 128 }, kind))).toContain(
+        "storage.backendStore.memory: found 128",
+      );
+    },
+  );
 
   it("may be on another client than the artifacts, as it is a job of its own", () => {
     const volumes = { backendStore: on("m700", "runs"), artifacts: on("m900", "artifacts") };

@@ -1,0 +1,3 @@
+import { testManagedDatabase } from "./managed-database.ts";
+
+testManagedDatabase("mysql");
