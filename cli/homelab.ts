@@ -5,6 +5,7 @@ import { PERMISSIONS } from "../config/auth.ts";
 import { exitOnUserError, UserError } from "../config/errors.ts";
 import { Interrupted } from "../lab/errors.ts";
 import { BAD_INPUT } from "./exit-code.ts";
+import { addFiles } from "./files.ts";
 import { fullDisk, tellsOfFullDisk } from "./full-disk.ts";
 import { addSweep } from "./sweep.ts";
 
@@ -81,6 +82,7 @@ client("status")
   .description("show job, client, image, memory, volumes and URLs")
   .action(async (options) => (await import("./status.ts")).status(options));
 addSweep(program);
+addFiles(program);
 
 const user = program.command("user").description("the users of MLflow's own logins (server.auth)");
 const ofUser = (name: string, description: string) =>

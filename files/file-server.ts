@@ -1,0 +1,156 @@
+/** The server beside the volume (server/), asked over HTTP. */
+import type { Readable } from "node:stream";
+import { Agent, type Dispatcher, request } from "undici";
+import { UserError } from "../config/errors.ts";
+import { reason } from "../config/reason.ts";
+import type { TreeEntry } from "./tree.ts";
+
+/** Milliseconds for what is asked: a large tree on a NAS takes its time, and so does the last fsync. */
+const PATIENCE_MS = 600_000;
+
+/** A store, or what is kept of a sweep. */
+export interface Kept {
+  readonly name: string;
+  readonly kind: "store" | "sweep";
+  readonly mtimeMs: number;
+}
+
+/** It does not answer, or the connection broke. */
+export class FileServerGone extends UserError {}
+
+export class FileServer {
+  private readonly address: string;
+  private readonly token: string;
+  private readonly signal: AbortSignal;
+  private readonly agent: Agent;
+
+  /**
+   * @param address such as http://192.168.1.7:23456
+   * @param signal ends what is asked
+   */
+  constructor(address: string, token: string, signal: AbortSignal) {
+    this.address = address;
+    this.token = token;
+    this.signal = signal;
+    this.agent = new Agent({
+      connect: { timeout: 5_000 },
+      headersTimeout: PATIENCE_MS,
+      bodyTimeout: PATIENCE_MS,
+    });
+  }
+
+  /** Whether it answers yet. */
+  async isUp(): Promise<boolean> {
+    try {
+      const { statusCode, body } = await this.send("GET", "/health", {});
+      await body.dump();
+      return statusCode === 200;
+    } catch {
+      this.signal.throwIfAborted();
+      return false;
+    }
+  }
+
+  /** What there is. @throws UserError */
+  async stores(): Promise<Kept[]> {
+    return (await this.answer("GET", "/stores", {})) as Kept[];
+  }
+
+  /** All below a folder; undefined where there is none. @throws UserError */
+  async tree(path: string, { sha256 = false } = {}): Promise<TreeEntry[] | undefined> {
+    const query = { path, ...(sha256 ? { sha256: "1" } : {}) };
+    const { statusCode, body } = await this.send("GET", "/tree", query);
+    const text = await this.read(body);
+    if (statusCode === 404) return undefined;
+    if (statusCode !== 200) throw problemsOf(statusCode, text);
+    return text
+      .split("\n")
+      .filter((line) => line !== "")
+      .map((line) => JSON.parse(line));
+  }
+
+  /**
+   * Sends a tar, whose members come to lie below a folder.
+   *
+   * @returns how many files and links it has taken
+   * @throws UserError
+   */
+  async put(path: string, tar: AsyncIterable<Buffer>): Promise<number> {
+    const taken = await this.answer("PUT", "/tar", { path }, tar);
+    return (taken as { files: number }).files;
+  }
+
+  /** Files below a folder, as tar. @throws UserError */
+  async get(path: string, paths: readonly string[]): Promise<Readable> {
+    const { statusCode, body } = await this.send(
+      "POST",
+      "/tar",
+      { path },
+      Buffer.from(JSON.stringify(paths)),
+    );
+    if (statusCode !== 200) throw problemsOf(statusCode, await this.read(body));
+    return body;
+  }
+
+  /** Removes a file, or a folder with all in it. @throws UserError */
+  async remove(path: string): Promise<void> {
+    await this.answer("DELETE", "/tree", { path });
+  }
+
+  /** Ends the connections. */
+  async close(): Promise<void> {
+    await this.agent.destroy();
+  }
+
+  /** In words, why the connection broke. */
+  broken(error: unknown): UserError {
+    this.signal.throwIfAborted();
+    if (error instanceof UserError) return error;
+    return new FileServerGone([
+      `the file server at ${this.address}: ${reason(error)}; run it again: it goes on where it was`,
+    ]);
+  }
+
+  private async answer(
+    method: Dispatcher.HttpMethod,
+    path: string,
+    query: Record<string, string>,
+    sent?: AsyncIterable<Buffer>,
+  ): Promise<unknown> {
+    const { statusCode, body } = await this.send(method, path, query, sent);
+    const text = await this.read(body);
+    if (statusCode !== 200) throw problemsOf(statusCode, text);
+    return JSON.parse(text);
+  }
+
+  private async send(
+    method: Dispatcher.HttpMethod,
+    path: string,
+    query: Record<string, string>,
+    sent?: AsyncIterable<Buffer> | Buffer,
+  ) {
+    const url = new URL(path, this.address);
+    url.search = String(new URLSearchParams(query));
+    const headers = { authorization: `Bearer ${this.token}` };
+    const { agent: dispatcher, signal } = this;
+    // Its types know no plain iterable, which it takes.
+    const body = sent as Dispatcher.DispatchOptions["body"];
+    return request(url, { method, headers, dispatcher, signal, body }).catch((error) => {
+      throw this.broken(error);
+    });
+  }
+
+  private async read(body: Dispatcher.ResponseData["body"]): Promise<string> {
+    return body.text().catch((error) => {
+      throw this.broken(error);
+    });
+  }
+}
+
+function problemsOf(status: number, text: string): UserError {
+  try {
+    return new UserError((JSON.parse(text) as { problems: string[] }).problems);
+  } catch {
+    return new UserError([`the file server answered ${status}: ${text.slice(0, 200)}`]);
+  }
+}

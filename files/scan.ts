@@ -1,0 +1,116 @@
+/** What of a folder here is to go up. */
+import { lstat, readdir, readFile, readlink } from "node:fs/promises";
+import { join } from "node:path";
+import ignore from "ignore";
+import { reason } from "../config/reason.ts";
+import { show } from "../config/show.ts";
+import { DOWNLOADING, leadsOut, UPLOADING } from "./paths.ts";
+import type { TreeEntry } from "./tree.ts";
+
+/** The later counts over the earlier. */
+const IGNORE_FILES = [".gitignore", ".homelabignore"];
+
+/** An entry here, with its time to the nanosecond. */
+export interface LocalEntry extends TreeEntry {
+  readonly mtimeNs: bigint;
+}
+
+export interface Scan {
+  readonly entries: readonly LocalEntry[];
+  /** What can't go up, one line each. */
+  readonly problems: readonly string[];
+}
+
+interface Rules {
+  /** Below the scanned folder; ends with a slash, or is empty. */
+  readonly folder: string;
+  readonly rules: ignore.Ignore;
+}
+
+/**
+ * All below a folder but what its .gitignore and .homelabignore files name, in the order of names.
+ * `.git` never goes up, nor what a download that was killed has left.
+ *
+ * @param directory as the user named it
+ */
+export async function scan(directory: string): Promise<Scan> {
+  const entries: LocalEntry[] = [];
+  const problems: string[] = [];
+  await scanFolder(directory, "", [], entries, problems);
+  return { entries, problems };
+}
+
+async function scanFolder(
+  directory: string,
+  folder: string,
+  above: readonly Rules[],
+  entries: LocalEntry[],
+  problems: string[],
+): Promise<void> {
+  const at = join(directory, folder);
+  const refuse = (path: string, problem: string) =>
+    problems.push(`${join(directory, path)}: ${problem}`);
+  const found = await readdir(at).catch((error) => {
+    refuse(folder, reason(error));
+    return [];
+  });
+  const rules = [...above, ...(await rulesOf(at, folder, found))];
+  for (const name of found.sort()) {
+    if (name === ".git" || name.startsWith(UPLOADING) || name.startsWith(DOWNLOADING)) continue;
+    const path = folder + name;
+    const entry = await look(directory, path).catch((error) => void refuse(path, reason(error)));
+    if (!entry) continue;
+    const isFolder = entry.type === "directory";
+    if (isIgnored(isFolder ? `${path}/` : path, rules)) continue;
+    if (entry.type === "other")
+      refuse(path, "expected a file, a folder or a link; name it in .homelabignore");
+    else if (entry.link !== undefined && leadsOut(path, entry.link))
+      refuse(
+        path,
+        `a link that leads out, to ${show(entry.link)}; expected one that stays within; name it in .homelabignore`,
+      );
+    else entries.push(entry);
+    if (isFolder) await scanFolder(directory, `${path}/`, rules, entries, problems);
+  }
+}
+
+/** One entry of a folder here, by its path below it. */
+export async function look(directory: string, path: string): Promise<LocalEntry> {
+  const at = join(directory, path);
+  const found = await lstat(at, { bigint: true });
+  const type = found.isFile()
+    ? "file"
+    : found.isDirectory()
+      ? "directory"
+      : found.isSymbolicLink()
+        ? "link"
+        : "other";
+  return {
+    path,
+    type,
+    size: Number(found.size),
+    mtimeMs: Number(found.mtimeNs / 1_000_000n),
+    mtimeNs: found.mtimeNs,
+    mode: Number(found.mode & 0o777n),
+    ...(type === "link" ? { link: await readlink(at) } : {}),
+  };
+}
+
+async function rulesOf(at: string, folder: string, names: readonly string[]): Promise<Rules[]> {
+  const files = IGNORE_FILES.filter((file) => names.includes(file));
+  if (files.length === 0) return [];
+  const rules = ignore({ ignorecase: false });
+  for (const file of files) rules.add(await readFile(join(at, file), "utf8").catch(() => ""));
+  return [{ folder, rules }];
+}
+
+/** The nearest file that says anything decides, as with git. */
+function isIgnored(path: string, all: readonly Rules[]): boolean {
+  let ignored = false;
+  for (const { folder, rules } of all) {
+    const said = rules.test(path.slice(folder.length));
+    if (said.ignored) ignored = true;
+    if (said.unignored) ignored = false;
+  }
+  return ignored;
+}
