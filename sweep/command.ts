@@ -2,6 +2,7 @@ import { statSync } from "node:fs";
 import { basename } from "node:path";
 import { quoteShell } from "../templates/quote-shell.ts";
 import { nearest } from "./nearest.ts";
+import { addressVariable, SCHEDULER_VARIABLE, shellText } from "./sidecars/addresses.ts";
 
 /** A word that names a script, whether or not there is one. */
 const SCRIPT = /\.(py|sh)$/;
@@ -24,11 +25,17 @@ export function scriptPlace(command: readonly string[]): number {
 
 /**
  * The command as a task runs it, in its working folder, as a line of a POSIX shell: the words as they
- * are, but for variables of the sweep, which become their values.
+ * are, but for variables of the sweep and addresses of its sidecars, which become their values.
+ *
+ * @param ports of the sidecars
  */
-export function shellCommand(command: readonly string[], script: number): string {
+export function shellCommand(
+  command: readonly string[],
+  script: number,
+  ports: readonly number[] = [],
+): string {
   const words = command.map((word, place) => {
-    if (place !== script) return shellWord(word);
+    if (place !== script) return shellWord(word, ports);
     const file = basename(word);
     const interpreter = place === 0 ? INTERPRETERS[SCRIPT.exec(file)?.[1] ?? ""] : undefined;
     return `${interpreter ? `${interpreter} ` : ""}${quoteShell(`./${file}`)}`;
@@ -36,9 +43,18 @@ export function shellCommand(command: readonly string[], script: number): string
   return words.join(" ");
 }
 
-/** What is wrong with the variables in a command. */
-export function variableProblems(command: readonly string[], axes: readonly string[]): string[] {
-  const known = [...VARIABLES, ...axes.map(axisVariable)];
+/**
+ * What is wrong with the variables in a command.
+ *
+ * @param ports of the sidecars
+ */
+export function variableProblems(
+  command: readonly string[],
+  axes: readonly string[],
+  ports: readonly number[] = [],
+): string[] {
+  const ofSidecars = ports.length > 0 ? [SCHEDULER_VARIABLE, ...ports.map(addressVariable)] : [];
+  const known = [...VARIABLES, ...axes.map(axisVariable), ...ofSidecars];
   const used = command.flatMap((word) =>
     [...word.matchAll(VARIABLE)].map((each) => each[1] ?? each[2] ?? ""),
   );
@@ -61,14 +77,14 @@ export function axisVariable(axis: string): string {
   return `SWEEP_${axis.toUpperCase()}`;
 }
 
-function shellWord(word: string): string {
+function shellWord(word: string, ports: readonly number[]): string {
   const parts: string[] = [];
   let end = 0;
   for (const match of word.matchAll(VARIABLE)) {
-    if (match.index > end) parts.push(quoteShell(word.slice(end, match.index)));
+    if (match.index > end) parts.push(shellText(word.slice(end, match.index), ports));
     parts.push(`"$${match[1] ?? match[2]}"`);
     end = match.index + match[0].length;
   }
-  if (end < word.length || parts.length === 0) parts.push(quoteShell(word.slice(end)));
+  if (end < word.length || parts.length === 0) parts.push(shellText(word.slice(end), ports));
   return parts.join("");
 }

@@ -2,7 +2,9 @@
 import { UserError } from "../config/errors.ts";
 import type { NomadApi } from "../nomad/api.ts";
 import type { SweepStatus } from "./gather.ts";
-import { ONLY_ITEM, variableOf } from "./job.ts";
+import { ONLY_ITEM, variableOf } from "./in-nomad.ts";
+import { reschedule } from "./reschedule.ts";
+import { sidecarsEnded } from "./sidecars/again.ts";
 
 /** Ends what runs of a sweep and what waits; removes its secrets. What is done stays done. */
 export async function stopSweep(nomad: NomadApi, name: string): Promise<void> {
@@ -45,10 +47,8 @@ export async function retryTasks(
     Path: variableOf(sweep.name),
     Items: { ...variable.Items, [ONLY_ITEM]: only },
   });
-  await nomad.post(`/job/${sweep.name}/evaluate`, {
-    JobID: sweep.name,
-    EvalOptions: { ForceReschedule: true },
-  });
+  if (sweep.sidecars && sweep.state !== "running") await sidecarsEnded(nomad, sweep.name);
+  await reschedule(nomad, sweep.name);
   return [...wanted];
 }
 

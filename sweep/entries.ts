@@ -16,13 +16,13 @@ const LAYERS = ["command line", "SWEEP", "COILED"] as const;
 export type Layer = (typeof LAYERS)[number];
 
 /** Options that stand alone and mean true. */
-export const FLAGS = ["fail-fast", "gpu", "local", "wait", "yes"];
+export const FLAGS = ["fail-fast", "gpu", "local", "outputs", "wait", "yes"];
 
 /** Options of which several may be said. */
-export const REPEATED = ["env", "secret-env", "constraint"];
+export const REPEATED = ["env", "secret-env", "constraint", "filestore", "upload"];
 
 /** Options whose values are not shown. */
-const MAY_BE_SECRET = ["env", "secret-env"];
+const MAY_BE_SECRET = ["env", "secret-env", "tracker"];
 
 /** Options of which at most one may be said in one place: each says what the tasks are. */
 export const TASK_OPTIONS = ["map-over-values", "map-over-file", "grid", "ntasks", "array"];
@@ -33,10 +33,16 @@ export const DIRECTIVES = [
   ...REPEATED,
   ...["name", "max-workers", "env-file", "cpu", "memory", "gpu", "container", "requirements"],
   ...["retries", "timeout", "wait-timeout", "fail-fast", "wait", "namespace", "driver"],
+  ...["sync", "download", "outputs"],
+  ...["sidecar-spec", "sidecar-timeout", "tracker"],
 ];
 
 /** Other spellings that the tool of the COILED headers takes. */
-const ALIASES: Readonly<Record<string, string>> = { "n-tasks": "ntasks", e: "env" };
+const ALIASES: Readonly<Record<string, string>> = {
+  "n-tasks": "ntasks",
+  e: "env",
+  "scheduler-sidecar-spec": "sidecar-spec",
+};
 
 /** Of that tool, about machines and accounts in a cloud: they mean nothing here. */
 const CLOUD_ONLY = [
@@ -57,9 +63,6 @@ const CLOUD_ONLY = [
   ],
 ];
 
-/** A task without these would not do what was asked for, so they are refused rather than left out. */
-const NOT_YET = ["sync", "upload", "download", "sidecar-spec", "scheduler-sidecar-spec", "tracker"];
-
 /** What the header's directives say, with what is wrong with them and what the user should know. */
 export function headerEntries(
   directives: readonly Directive[],
@@ -74,8 +77,6 @@ export function headerEntries(
     const flag = FLAGS.includes(key);
     if (marker === "COILED" && CLOUD_ONLY.includes(key))
       notices.push(`${at}: ${key} is about machines in a cloud, and left out`);
-    else if (NOT_YET.includes(key))
-      problems.push(`${at}: ${key}: not there yet; docs/sweeps.md says what is`);
     else if (key === "") problems.push(`${at}: a directive without a name; ${allowedKeys(key)}`);
     else if (!DIRECTIVES.includes(key))
       problems.push(`${at}: ${written}: unknown directive; ${allowedKeys(key)}`);

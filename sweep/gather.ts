@@ -2,8 +2,19 @@
 import { UserError } from "../config/errors.ts";
 import type { NomadApi } from "../nomad/api.ts";
 import type { NomadAllocation, NomadJob, NomadTaskEvent } from "../nomad/types.ts";
-import { COMMAND_META, FAIL_FAST_META, SWEEP_META, TASK } from "./job.ts";
-import { NOT_ASKED_FOR, readTaskLines, TASKS_FILE } from "./runner.ts";
+import {
+  COMMAND_META,
+  FAIL_FAST_META,
+  GROUP,
+  KEPT_META,
+  SWEEP_META,
+  TASK,
+  TRACKER_META,
+} from "./in-nomad.ts";
+import { NOT_KEPT } from "./outputs.ts";
+import { NOT_ASKED_FOR, SCRIPT_FILE, tasksOfScript } from "./runner.ts";
+import { type SidecarsStatus, sidecarsStatus } from "./sidecars/status.ts";
+import { SERVICE } from "./tracker.ts";
 
 /** A task's state: it waits for room, starts, runs, or is at an end. */
 export type TaskState =
@@ -47,8 +58,14 @@ export interface SweepStatus {
   readonly submittedAt: string;
   /** The first failure ends it, where somebody waits. */
   readonly failFast: boolean;
+  /** Whether what its tasks leave is kept on the volume for files. */
+  readonly kept: boolean;
   readonly counts: Readonly<Record<TaskState, number>>;
   readonly tasks: readonly TaskStatus[];
+  /** The MLflow that its tasks log to, see tracker.ts. */
+  readonly tracker: string;
+  /** Missing where it has none. */
+  readonly sidecars?: SidecarsStatus;
 }
 
 const STATES = ["waiting", "starting", "running", "unknown", "done", "failed", "stopped"] as const;
@@ -75,6 +92,17 @@ export async function gatherSweep(nomad: NomadApi, name: string): Promise<SweepS
   return sweepStatus(job, allocations);
 }
 
+/**
+ * Whether nothing of a sweep will run any more, after a retry either. Nomad goes on calling the job of one
+ * with a failed task "pending".
+ */
+export function isOver(
+  { state }: Pick<SweepStatus, "state">,
+  job: Pick<NomadJob, "Stop">,
+): boolean {
+  return state === "done" || state === "stopped" || (state === "failed" && job.Stop);
+}
+
 /** Names of the sweeps that Nomad knows, the newest first. */
 export async function sweepNames(nomad: NomadApi): Promise<string[]> {
   type Stub = Pick<NomadJob, "ID" | "Meta">;
@@ -91,31 +119,39 @@ export function sweepStatus(
   allocations: readonly NomadAllocation[],
   now = Date.now(),
 ): SweepStatus {
-  const templates = job.TaskGroups[0]?.Tasks[0]?.Templates ?? [];
-  const lines = templates.find(({ DestPath }) => DestPath === `local/${TASKS_FILE}`);
+  const group = job.TaskGroups.find(({ Name }) => Name === GROUP);
+  const templates = group?.Tasks[0]?.Templates ?? [];
+  const script = templates.find(({ DestPath }) => DestPath === `secrets/${SCRIPT_FILE}`);
   const byIndex = new Map<number, NomadAllocation[]>();
-  for (const each of allocations) {
+  for (const each of allocations.filter(({ TaskGroup }) => TaskGroup === GROUP)) {
     const index = Number(/\[(\d+)\]$/.exec(each.Name)?.[1]);
     byIndex.set(index, [...(byIndex.get(index) ?? []), each]);
   }
-  const tasks = readTaskLines(lines?.EmbeddedTmpl ?? "").map(({ id, input }, index) => ({
+  const tasks = tasksOfScript(script?.EmbeddedTmpl ?? "").map(({ id, input }, index) => ({
     id,
     index,
     value: input,
     ...ofAllocation(current(byIndex.get(index) ?? []), job.Stop, now),
   }));
-  const counts = Object.fromEntries(
-    STATES.map((state) => [state, tasks.filter((task) => task.state === state).length]),
-  ) as Record<TaskState, number>;
   return {
     name: job.ID,
     command: job.Meta?.[COMMAND_META] ?? "",
-    state: stateOf(counts, tasks.length),
     submittedAt: job.Meta?.[SWEEP_META] ?? "",
     failFast: job.Meta?.[FAIL_FAST_META] === "true",
-    counts,
+    kept: job.Meta?.[KEPT_META] === "true",
+    ...totalsOf(tasks),
     tasks,
+    tracker: job.Meta?.[TRACKER_META] ?? SERVICE,
+    sidecars: sidecarsStatus(job, allocations),
   };
+}
+
+/** What its tasks make of a sweep. */
+export function totalsOf(tasks: readonly TaskStatus[]): Pick<SweepStatus, "state" | "counts"> {
+  const counts = Object.fromEntries(
+    STATES.map((state) => [state, tasks.filter((task) => task.state === state).length]),
+  ) as Record<TaskState, number>;
+  return { state: stateOf(counts, tasks.length), counts };
 }
 
 function stateOf(counts: Record<TaskState, number>, all: number): SweepStatus["state"] {
@@ -188,6 +224,7 @@ function stateOfAllocation(
 /** In words, where the exit code does not say it. */
 function whyFailed(allocation: NomadAllocation, end: NomadTaskEvent | undefined) {
   if (end?.Details?.oom_killed === "true") return "it needed more than --memory and was killed";
+  if (end?.ExitCode === NOT_KEPT) return "it was done, and what it left could not be kept";
   if (end && end.ExitCode !== 0) return undefined;
   const events = allocation.TaskStates?.[TASK]?.Events ?? [];
   const telling = events.filter(

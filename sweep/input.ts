@@ -5,13 +5,21 @@ import { UserError } from "../config/errors.ts";
 import type { HomelabConfig } from "../config/schema.ts";
 import type { SecretSources } from "../secrets/spec.ts";
 import { scriptPlace, variableProblems } from "./command.ts";
-import { commandLineEntries, type Entry, headerEntries, Inputs } from "./entries.ts";
-import { readEnvFile } from "./env-file.ts";
+import { contradictions } from "./contradictions.ts";
+import { commandLineEntries, headerEntries, Inputs } from "./entries.ts";
+import { type FilesInput, filesContradictions, readFilesInput } from "./files-input.ts";
 import { readHeader } from "./header.ts";
+import { cpu, readEnv, readScript, readSecretSources, readTasks, sidecarsOf } from "./options.ts";
 import * as parse from "./parse.ts";
 import { requirementProblems } from "./requirements.ts";
-import { array, grid, mapOverLines, mapOverValues, ntasks, type Tasks } from "./tasks.ts";
-import { Wrong } from "./wrong.ts";
+import { portsOf } from "./sidecars/group.ts";
+import { trackerStore, withTracker } from "./sidecars/own-tracker.ts";
+import { sidecarProblems } from "./sidecars/problems.ts";
+import type { Sidecar } from "./sidecars/sidecar.ts";
+import type { Tasks } from "./tasks.ts";
+
+/** Seconds: an image is pulled, and installs what it runs, meanwhile. */
+const SIDECAR_TIMEOUT = 600;
 
 /** A checked sweep that was not registered yet. */
 export interface SweepInput extends Tasks {
@@ -46,6 +54,13 @@ export interface SweepInput extends Tasks {
   readonly local: boolean;
   readonly yes: boolean;
   readonly constraints: readonly parse.NodeConstraint[];
+  readonly files: FilesInput;
+  /** Containers beside the tasks, once for all of them. */
+  readonly sidecars: readonly Sidecar[];
+  /** The MLflow that tasks log to, where their environment does not say of another. */
+  readonly tracker: "service" | "sidecar" | URL;
+  /** Seconds that a task waits until they answer. */
+  readonly sidecarTimeout: number;
   readonly namespace?: string;
   /** What the user should know, one line each. */
   readonly notices: readonly string[];
@@ -55,12 +70,14 @@ export interface SweepInput extends Tasks {
  * Reads what is asked for. Nothing is asked of Nomad.
  *
  * @param options of the command line, as commander has read them
+ * @param hasVolume whether the config has a volume for files
  * @throws UserError with every problem, one line each
  */
 export function readInput(
   command: readonly string[],
   options: Readonly<Record<string, unknown>>,
   defaults: HomelabConfig["sweep"],
+  hasVolume = false,
 ): SweepInput {
   const place = scriptPlace(command);
   const script = place < 0 ? undefined : readScript(command[place] ?? "");
@@ -72,10 +89,15 @@ export function readInput(
   const stem = script?.name.replace(/\.\w+$/, "") ?? basename(command[0] ?? "");
   const file = inputs.one("requirements", (text) => ({ file: text, text: parse.textFile(text) }));
   const workers = inputs.one("max-workers", parse.whole(1, 10_000));
+  const spec = inputs.one("sidecar-spec", sidecarsOf(inputs, hasVolume)) ?? [];
+  const tracker = inputs.one("tracker", parse.tracker) ?? "service";
+  const name = inputs.one("name", parse.sweepName) ?? newName(stem);
+  const store = hasVolume ? trackerStore(name) : undefined;
+  const sidecars = tracker === "sidecar" ? withTracker(spec, store) : spec;
   const input: SweepInput = {
     ...tasks,
     maxWorkers: workers ?? tasks.maxWorkers ?? defaults.maxWorkers,
-    name: inputs.one("name", parse.sweepName) ?? newName(stem),
+    name,
     command,
     scriptPlace: place,
     script,
@@ -95,97 +117,33 @@ export function readInput(
     local: inputs.one("local", parse.flag) ?? false,
     yes: inputs.one("yes", parse.flag) ?? false,
     constraints: [...defaults.constraints, ...inputs.all("constraint", parse.nodeConstraint)],
+    files: readFilesInput(inputs),
+    tracker,
+    sidecars,
+    sidecarTimeout: inputs.one("sidecar-timeout", parse.duration) ?? SIDECAR_TIMEOUT,
     namespace: inputs.one("namespace", parse.namespace),
-    notices: header.notices,
+    notices: [
+      ...header.notices,
+      ...(sidecars !== spec && store
+        ? [`its MLflow keeps runs and artifacts in the file store ${store}`]
+        : []),
+    ],
   };
   const problems = [
     ...(script?.problems ?? []),
     ...header.problems,
     ...inputs.problems,
     // Without the axes that could not be read, their variables would be unknown too.
-    ...(inputs.problems.length > 0 ? [] : variableProblems(command, tasks.axes)),
+    ...(inputs.problems.length > 0
+      ? []
+      : variableProblems(command, tasks.axes, portsOf(input.sidecars))),
     ...(file ? requirementProblems(file.text, file.file) : []),
     ...contradictions(input),
+    ...filesContradictions(input, hasVolume),
+    ...sidecarProblems(input),
   ];
   if (problems.length > 0) throw new UserError([...new Set(problems)], 2);
   return input;
-}
-
-function readScript(file: string): { name: string; text: string; problems: string[] } {
-  const name = basename(file);
-  const wrong = (problem: string) => ({ name, text: "", problems: [`${file}: ${problem}`] });
-  // Nomad would read the first two as a variable of its own.
-  if (/[$%]\{|\p{Cc}/u.test(name)) return wrong("expected a name without ${ and %{");
-  try {
-    const text = parse.textFile(file);
-    return text.trim() === "" ? wrong("the script is empty") : { name, text, problems: [] };
-  } catch (error) {
-    if (!(error instanceof Wrong)) throw error;
-    return wrong(`expected ${error.message}`);
-  }
-}
-
-function readTasks(inputs: Inputs): Tasks {
-  const entry = inputs.tasks();
-  if (!entry) return ntasks("1");
-  const readers: Record<string, (text: string) => Tasks> = {
-    "map-over-values": mapOverValues,
-    "map-over-file": (file) => mapOverLines(parse.textFile(file)),
-    grid: (text) => grid(text.split(/\s+/)),
-    ntasks,
-    array,
-  };
-  const reader = readers[entry.key] ?? ntasks;
-  let found: Tasks | undefined;
-  inputs.all(entry.key, (text, each) => {
-    const tasks = reader(text);
-    if (each === entry) found = tasks;
-  });
-  return found ?? ntasks("1");
-}
-
-/** What counts most is said first, and so comes last here. */
-function readEnv(inputs: Inputs): Record<string, string> {
-  const files = inputs.all("env-file", (file) => {
-    const { variables, problems } = readEnvFile(parse.textFile(file), file);
-    inputs.problems.push(...problems);
-    return variables;
-  });
-  const said = inputs.all("env", parse.variable).reverse();
-  return { ...Object.assign({}, ...files.reverse()), ...Object.fromEntries(said) };
-}
-
-function readSecretSources(inputs: Inputs): SecretSources {
-  const said = inputs.all("secret-env", parse.secretVariable).reverse();
-  return Object.fromEntries(
-    said.map(([name, source]) => [name, { key: `--secret-env ${name}`, source }]),
-  );
-}
-
-/** Of the tool of the COILED headers it is a number of CPUs. */
-function cpu(text: string, { layer }: Entry): number {
-  if (layer === "COILED") return 1000 * parse.whole(1, 1000)(text);
-  return parse.whole(1, 1_000_000)(text);
-}
-
-function contradictions(input: SweepInput): string[] {
-  const { driver, container, requirements, failFast, wait, local, waitTimeout } = input;
-  const both = Object.keys(input.env).filter((name) => Object.hasOwn(input.secrets, name));
-  return [
-    ...both.map((name) => `--secret-env ${name}: found in --env as well; expected it once`),
-    ...(container && requirements
-      ? [
-          "--requirements: not together with --container, as they are installed into an image of ours",
-        ]
-      : []),
-    ...(driver === "raw_exec" && requirements
-      ? ["--requirements: not together with --driver raw_exec, which runs in no image"]
-      : []),
-    ...(failFast && !wait && !local
-      ? ["--fail-fast: expected --wait with it: who waits stops the sweep"]
-      : []),
-    ...(waitTimeout && !wait ? ["--wait-timeout: expected --wait with it"] : []),
-  ];
 }
 
 /** A name that no other sweep has. */

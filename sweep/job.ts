@@ -4,56 +4,54 @@ import { UserError } from "../config/errors.ts";
 import type { HomelabConfig } from "../config/schema.ts";
 import type { NomadTarget } from "../nomad/api.ts";
 import { render } from "../templates/render.ts";
-import type { SweepInput } from "./input.ts";
-import type { TaskFile } from "./runner.ts";
-
-/** Group and task of the job, as they stand in the template. */
-export const GROUP = "sweep";
-export const TASK = "task";
-
-/**
- * Key in a job's meta that says that it is a sweep, and when it was registered, in RFC 3339: Nomad's own
- * time is another one after a stop.
- */
-export const SWEEP_META = "homelab_mlflow_sweep";
-/** Key in a job's meta of the command, as it is shown. */
-export const COMMAND_META = "homelab_mlflow_sweep_command";
-/** Key in a job's meta: "true" where the first failure ends the sweep. */
-export const FAIL_FAST_META = "homelab_mlflow_sweep_fail_fast";
+import { FILESTORES } from "./files-input.ts";
+import {
+  COMMAND_META,
+  FAIL_FAST_META,
+  KEPT_META,
+  ONLY_ITEM,
+  SECRETS_ITEM,
+  SWEEP_META,
+  TRACKER_META,
+  variableOf,
+} from "./in-nomad.ts";
+import { SCRIPT_FILE, type SweepWork, taskScript, valuesText } from "./runner.ts";
+import { ADDRESSES_FILE, addressesTemplate, portsOf, trackerGroup } from "./sidecars/group.ts";
+import { SERVICE } from "./tracker.ts";
 
 /**
- * Bytes of the script and the values together. They are part of the job, which Nomad's servers keep
- * in memory and hand to each client.
+ * Bytes of the script that runs the tasks, with the user's and the values in it. It is part of the job,
+ * which Nomad's servers keep in memory and hand to each client.
  */
 const MOST_BYTES = 256 * 1024;
 
-/** Items of the sweep's Nomad variable, and the files they become. */
-export const SECRETS_ITEM = "secrets";
-export const ONLY_ITEM = "only";
-
-/**
- * Path of the sweep's Nomad variable, which its tasks alone may read:
- * https://developer.hashicorp.com/nomad/docs/concepts/workload-identity#default-workload-acl-policy
- */
-export function variableOf(sweep: string): string {
-  return `nomad/jobs/${sweep}/${GROUP}/${TASK}`;
+/** Images of a sweep. */
+export interface SweepImages {
+  /** Of the tasks; undefined for raw_exec. */
+  readonly tasks: string | undefined;
+  /** With the Python that looks after the sidecars; undefined where there are none. */
+  readonly tracker?: string;
+  /** Of the deployment's server, where that is a sidecar. */
+  readonly mlflow?: string;
 }
 
 /**
  * The jobspec.
  *
- * @param image of the tasks; undefined for raw_exec
- * @throws UserError when the files are larger than a job may be
+ * @param tracker as trackerOf has it
+ * @throws UserError when the script and the values are larger than a job may be
  */
 export function sweepJob(
-  input: SweepInput,
-  files: readonly TaskFile[],
+  work: SweepWork,
   config: HomelabConfig,
   target: NomadTarget,
-  image: string | undefined,
+  images: SweepImages,
+  tracker: string = SERVICE,
 ): string {
-  expectToFit(files);
-  const { name, tasks, command, failFast } = input;
+  const { input, volume } = work;
+  expectToFit(work);
+  const { name, tasks, command, failFast, sidecars } = input;
+  const owner = `${config.image.uid}:${config.image.gid}`;
   return render("sweep.nomad.hcl", {
     name,
     region: target.region,
@@ -65,6 +63,8 @@ export function sweepJob(
       [SWEEP_META]: new Date().toISOString(),
       [COMMAND_META]: command.join(" ").slice(0, 200),
       [FAIL_FAST_META]: String(failFast),
+      [KEPT_META]: String(volume?.keeps ?? false),
+      [TRACKER_META]: tracker,
     },
     constraints: input.constraints,
     count: tasks.length,
@@ -72,26 +72,44 @@ export function sweepJob(
     sameEverywhere: input.maxWorkers === undefined ? "" : sameEverywhere(config.nomad),
     retries: input.retries,
     driver: input.driver,
-    image: image ?? "",
-    files: files.map(({ path, text }) => ({ destination: `local/${path}`, text })),
-    delimiters: delimiters(files),
-    items: [
-      { destination: "local/sweep/only", data: itemTemplate(name, ONLY_ITEM) },
-      { destination: "secrets/sweep.sh", data: itemTemplate(name, SECRETS_ITEM) },
-    ],
+    image: images.tasks ?? "",
+    script: script(work),
+    addresses:
+      portsOf(sidecars).length > 0
+        ? { destination: `local/${ADDRESSES_FILE}`, data: addressesTemplate(name, sidecars) }
+        : "",
     cpu: input.cpu,
     memory: input.memory,
     gpus: input.gpus,
+    volume: volume && {
+      name: volume.name,
+      destination: FILESTORES,
+      owner,
+    },
+    tracker:
+      sidecars.length > 0 && images.tracker
+        ? trackerGroup({
+            sweep: name,
+            sidecars,
+            tasks: tasks.length,
+            timeout: input.sidecarTimeout,
+            image: images.tracker,
+            mlflow: images.mlflow,
+            volume: config.volumes.files && { name: config.volumes.files.name, owner },
+          })
+        : "",
   });
 }
 
-function expectToFit(files: readonly TaskFile[]): void {
-  const bytes = files.reduce((sum, { text }) => sum + Buffer.byteLength(text), 0);
+function expectToFit(work: SweepWork): void {
+  const bytes = Buffer.byteLength(taskScript(work));
   if (bytes <= MOST_BYTES) return;
-  const largest = files.toSorted((a, b) => b.text.length - a.text.length)[0]?.path;
+  const { script } = work.input;
+  const ofScript = script && script.text.length > valuesText(work.input).length;
+  const largest = ofScript ? script.name : "the values";
   throw new UserError(
     [
-      `the sweep's files: found ${bytes} bytes, most of them in ${largest}; expected at most ${MOST_BYTES}: put what is larger into an image (--container) or where the clients reach it`,
+      `what each task gets: found ${bytes} bytes, most of them in ${largest}; expected at most ${MOST_BYTES}: put what is larger into an image (--container) or where the clients reach it`,
     ],
     2,
   );
@@ -110,12 +128,21 @@ function sameEverywhere({ nodePool, datacenters }: HomelabConfig["nomad"]): stri
   );
 }
 
-function itemTemplate(name: string, item: string): string {
-  return `{{ with nomadVar "${variableOf(name)}" }}{{ index . "${item}" }}{{ end }}`;
+/** The script as a template of Nomad's. */
+function script(work: SweepWork) {
+  const [left, right] = delimiters(taskScript(work));
+  const item = (key: string) =>
+    `${left} with nomadVar "${variableOf(work.input.name)}" ${right}${left} (index . "${key}").Value | trimSpace ${right}${left} end ${right}`;
+  return {
+    destination: `secrets/${SCRIPT_FILE}`,
+    left,
+    right,
+    data: taskScript(work, { asked: item(ONLY_ITEM), secrets: item(SECRETS_ITEM) }),
+  };
 }
 
 /** Whatever a script holds, it is no template. */
-function delimiters(files: readonly TaskFile[]): { left: string; right: string } {
-  const mark = createHash("sha256").update(JSON.stringify(files)).digest("hex").slice(0, 32);
-  return { left: `<<${mark}<`, right: `>${mark}>>` };
+function delimiters(text: string): [left: string, right: string] {
+  const mark = createHash("sha256").update(text).digest("hex").slice(0, 32);
+  return [`<<${mark}<`, `>${mark}>>`];
 }

@@ -5,18 +5,21 @@ import { mkdirSync, mkdtempSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { createInterface } from "node:readline";
-import type { TaskFile } from "./runner.ts";
+import { SCRIPT_FILE } from "./runner.ts";
 import type { SweepTask } from "./tasks.ts";
 
 export interface LocalSweep {
   readonly name: string;
   readonly tasks: readonly SweepTask[];
-  readonly files: readonly TaskFile[];
+  /** The script that runs each. */
+  readonly script: string;
   readonly secrets: Readonly<Record<string, string>>;
   /** Tasks at a time. */
   readonly maxWorkers: number;
   /** The first failure keeps the next from starting. */
   readonly failFast: boolean;
+  /** Puts into a task's working folder what it gets beside its script. @default nothing */
+  readonly prepare?: (work: string) => Promise<void>;
 }
 
 export interface LocalResult {
@@ -52,22 +55,23 @@ export async function runLocally(
 }
 
 async function runTask(
-  { files, secrets }: LocalSweep,
+  { script, secrets, prepare }: LocalSweep,
   folder: string,
   index: number,
   line: (text: string) => void,
 ): Promise<number> {
-  for (const { path, text } of files) {
-    mkdirSync(dirname(join(folder, path)), { recursive: true });
-    writeFileSync(join(folder, path), text, { mode: 0o755 });
-  }
-  const child = spawn("/bin/sh", [join(folder, "sweep/run.sh")], {
+  const secretsDir = join(folder, "secrets");
+  const file = join(secretsDir, SCRIPT_FILE);
+  mkdirSync(dirname(file), { recursive: true });
+  writeFileSync(file, script);
+  await prepare?.(join(folder, "work"));
+  const child = spawn("/bin/sh", [file], {
     env: {
       ...process.env,
       ...secrets,
       NOMAD_ALLOC_INDEX: String(index),
       NOMAD_TASK_DIR: folder,
-      NOMAD_SECRETS_DIR: join(folder, "secrets"),
+      NOMAD_SECRETS_DIR: secretsDir,
     },
     stdio: ["ignore", "pipe", "pipe"],
   });

@@ -1,10 +1,32 @@
+import { setTimeout as sleep } from "node:timers/promises";
 import type { NomadApi } from "../nomad/api.ts";
-import { TASK } from "./job.ts";
+import type { TaskStatus } from "./gather.ts";
+import { TASK } from "./in-nomad.ts";
 
 const STREAMS = ["stdout", "stderr"] as const;
 const NEWLINE = 10;
 /** Bytes of the end of a log that the last line is looked for in. */
 const TAIL = "4000";
+/** How long a log may go on growing when Nomad already calls its task dead. */
+const WRITTEN_MS = 2_000;
+
+/**
+ * Waits until Nomad has written the whole logs of tasks that have ended. Nomad tells the end first, and
+ * nobody when the process that writes the log is done.
+ */
+export async function untilWritten(ended: readonly Ended[]): Promise<void> {
+  await sleep(leftToWrite(ended));
+}
+
+type Ended = Pick<TaskStatus, "finishedAt">;
+
+/** Milliseconds in which a log of theirs may still grow. */
+export function leftToWrite(ended: readonly Ended[], now = Date.now()): number {
+  const ends = ended.flatMap(({ finishedAt }) => (finishedAt ? [Date.parse(finishedAt)] : []));
+  const left = Math.max(...ends) + WRITTEN_MS - now;
+  // A client's clock may be ahead of ours.
+  return Math.min(Math.max(left, 0), WRITTEN_MS);
+}
 
 /** Reads what a task says, from its start on; each look gives what is new. */
 export class TaskLog {
@@ -44,14 +66,19 @@ export class TaskLog {
   }
 }
 
-/** The last lines of a task, of its stderr where it says anything there. */
+/**
+ * The last lines of a task, of its stderr where it says anything there.
+ *
+ * @param task of the allocation
+ */
 export async function lastLines(
   nomad: NomadApi,
   allocation: string,
   count: number,
+  task = TASK,
 ): Promise<string[]> {
   for (const type of ["stderr", "stdout"]) {
-    const query = { task: TASK, type, plain: "true", origin: "end", offset: TAIL };
+    const query = { task, type, plain: "true", origin: "end", offset: TAIL };
     const text = await nomad.getText(`/client/fs/logs/${allocation}`, query).catch(() => "");
     const lines = (text ?? "").split("\n").filter((line) => line.trim() !== "");
     if (lines.length > 0) return lines.slice(-count);

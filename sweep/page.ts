@@ -3,7 +3,7 @@ import type { MlflowRun } from "./runs.ts";
 /**
  * The page of MLflow's UI with a sweep's runs and no others.
  *
- * @param url of the deployment
+ * @param url of the MLflow
  */
 export function sweepPage(url: string, sweep: string, runs: Iterable<MlflowRun>): string {
   const experiments = [...new Set([...runs].map(({ experiment }) => experiment))].sort();

@@ -75,6 +75,18 @@ export function driver(text: string): "docker" | "raw_exec" {
   return text;
 }
 
+/** The MLflow that tasks log to: the deployed one, one that ends with the sweep, or any other. */
+export function tracker(text: string): "service" | "sidecar" | URL {
+  if (text === "service" || text === "sidecar") return text;
+  const url = /^https?:\/\/\S+$/.test(text) && URL.canParse(text) ? new URL(text) : undefined;
+  if (url?.username || url?.password)
+    throw new Wrong(
+      "a URL without a login, which goes into --secret-env MLFLOW_TRACKING_USERNAME MLFLOW_TRACKING_PASSWORD",
+    );
+  if (url) return url;
+  throw new Wrong("service (the deployed MLflow), sidecar (one that ends with the sweep) or a URL");
+}
+
 /** `NAME=VALUE`. */
 export function variable(text: string): [string, string] {
   const at = text.indexOf("=");

@@ -4,16 +4,14 @@ import { UserError } from "../config/errors.ts";
 import type { NomadApi } from "../nomad/api.ts";
 import type { NomadNode, NomadPlacementFailure } from "../nomad/types.ts";
 import { readSecrets } from "../secrets/read.ts";
-import type { SecretSources } from "../secrets/spec.ts";
+import { GROUP, ONLY_ITEM, SECRETS_ITEM, variableOf } from "./in-nomad.ts";
 import type { SweepInput } from "./input.ts";
-import { GROUP, ONLY_ITEM, SECRETS_ITEM, TASK, variableOf } from "./job.ts";
 import { exportsOf } from "./runner.ts";
+import { registerSidecarsFirst } from "./sidecars/first.ts";
+import { portsOf, TRACKER_GROUP } from "./sidecars/group.ts";
 
 /** Exit code where Nomad has no client for the tasks. */
 export const NO_PLACE = 4;
-
-/** Of what a sweep that is gone has left, an hour after it was written. */
-const LEFT_NS = 3_600e9;
 
 /** Nomad's answer to a plan: https://developer.hashicorp.com/nomad/api-docs/jobs#create-job-plan */
 interface NomadPlan {
@@ -33,10 +31,12 @@ export function parseJob(nomad: NomadApi, JobHCL: string): Promise<object> {
  */
 export async function expectPlace(
   nomad: NomadApi,
-  input: Pick<SweepInput, "name" | "tasks" | "cpu" | "memory">,
+  input: Pick<SweepInput, "name" | "tasks" | "cpu" | "memory" | "sidecars">,
   job: object,
 ): Promise<string[]> {
   const plan = await nomad.post<NomadPlan>(`/job/${input.name}/plan`, { Job: job, Diff: false });
+  const sidecars = plan.FailedTGAllocs?.[TRACKER_GROUP];
+  if (sidecars) await expectSidecarsPlace(nomad, input.sidecars, sidecars);
   const failure = plan.FailedTGAllocs?.[GROUP];
   if (!failure || failure.CoalescedFailures + 1 < input.tasks.length) return [];
   const reasons = explainPlacement(failure);
@@ -50,9 +50,27 @@ export async function expectPlace(
   );
 }
 
+/** Sidecars that have no room are placed before the tasks; only those that no client takes are refused. */
+async function expectSidecarsPlace(
+  nomad: NomadApi,
+  sidecars: SweepInput["sidecars"],
+  failure: NomadPlacementFailure,
+): Promise<void> {
+  const sum = (of: "cpu" | "memory") => sidecars.reduce((all, each) => all + each[of], 0);
+  const needed = { cpu: sum("cpu"), memory: sum("memory") };
+  const tooLarge = failure.NodesExhausted > 0 ? await largerThanAll(nomad, needed, "") : [];
+  if (failure.NodesExhausted > 0 && tooLarge.length === 0) return;
+  const why = tooLarge.length > 0 ? tooLarge : explainPlacement(failure);
+  throw new UserError(
+    why.map((each) => `no Nomad client can run the sidecars: ${each}`),
+    NO_PLACE,
+  );
+}
+
 async function largerThanAll(
   nomad: NomadApi,
   { cpu, memory }: Pick<SweepInput, "cpu" | "memory">,
+  prefix = "--",
 ): Promise<string[]> {
   const nodes = (await nomad.get<NomadNode[]>("/nodes", { resources: "true" })) ?? [];
   const ready = nodes.filter(({ Status }) => Status === "ready");
@@ -66,8 +84,8 @@ async function largerThanAll(
       (has?.Memory.MemoryMB ?? 0) - (kept?.Memory.MemoryMB ?? 0),
   );
   return [
-    ...(cpu > mhz ? [`--cpu ${cpu} MHz: the largest has ${mhz}`] : []),
-    ...(memory > mib ? [`--memory ${memory} MiB: the largest has ${mib}`] : []),
+    ...(cpu > mhz ? [`${prefix}cpu ${cpu} MHz: the largest has ${mhz}`] : []),
+    ...(memory > mib ? [`${prefix}memory ${memory} MiB: the largest has ${mib}`] : []),
   ];
 }
 
@@ -78,14 +96,17 @@ export async function expectFreeName(nomad: NomadApi, name: string): Promise<voi
     throw new UserError([`--name ${name}: Nomad has a job of that name; expected another one`], 2);
 }
 
-/** Writes the sweep's variable and registers its job. */
+/**
+ * Writes the sweep's variable and registers its job.
+ *
+ * @returns what the user should know, one line each
+ */
 export async function register(
   nomad: NomadApi,
-  name: string,
+  { name, secrets, sidecars }: Pick<SweepInput, "name" | "secrets" | "sidecars">,
   job: object,
-  secrets: SecretSources,
-): Promise<void> {
-  const exports = exportsOf(readSecrets(secrets)).join("\n");
+): Promise<string[]> {
+  const exports = exportsOf(readSecrets(secrets), portsOf(sidecars)).join("\n");
   await nomad.put(`/var/${variableOf(name)}`, {
     Path: variableOf(name),
     // An item is never empty.
@@ -93,38 +114,13 @@ export async function register(
   });
   try {
     // Of two at a time with one name, one is refused.
-    await nomad.post("/jobs", { Job: job, EnforceIndex: true, JobModifyIndex: 0 });
+    if (sidecars.length === 0)
+      await nomad.post("/jobs", { Job: job, EnforceIndex: true, JobModifyIndex: 0 });
+    else if (!(await registerSidecarsFirst(nomad, name, job, GROUP)))
+      return ["no client has room for the sidecars just now; the tasks wait for them"];
+    return [];
   } catch (error) {
     if (!(await nomad.get(`/job/${name}`))) await nomad.delete(`/var/${variableOf(name)}`);
     throw error;
   }
-}
-
-/** Removes the variables of sweeps that Nomad has forgotten, where it lets us. */
-export async function removeLeftovers(nomad: NomadApi): Promise<void> {
-  try {
-    await removeOld(nomad);
-  } catch (error) {
-    // The sweep that was registered before this is none the worse for it.
-    if (!(error instanceof UserError)) throw error;
-  }
-}
-
-async function removeOld(nomad: NomadApi): Promise<void> {
-  const all =
-    (await nomad.get<{ Path: string; ModifyTime: number }[]>("/vars", { prefix: "nomad/jobs/" })) ??
-    [];
-  for (const { Path, ModifyTime } of all) {
-    const name = new RegExp(`^nomad/jobs/([^/]+)/${GROUP}/${TASK}$`).exec(Path)?.[1];
-    if (!name || Date.now() * 1e6 - ModifyTime < LEFT_NS) continue;
-    if ((await nomad.get(`/job/${name}`)) || !(await isOfSweep(nomad, Path))) continue;
-    await nomad.delete(`/var/${Path}`);
-  }
-}
-
-/** Somebody else's job may have a group and a task of those names. */
-async function isOfSweep(nomad: NomadApi, path: string): Promise<boolean> {
-  const variable = await nomad.get<{ Items: Readonly<Record<string, string>> }>(`/var/${path}`);
-  const items = Object.keys(variable?.Items ?? {}).sort();
-  return items.join() === [ONLY_ITEM, SECRETS_ITEM].sort().join();
 }

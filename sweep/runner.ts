@@ -1,7 +1,13 @@
 /** What a task runs: a POSIX shell script that finds the task's values and runs the command with them. */
+import { randomUUID } from "node:crypto";
 import { quoteShell } from "../templates/quote-shell.ts";
 import { axisVariable, shellCommand } from "./command.ts";
+import type { SweepVolume } from "./files-job.ts";
 import type { SweepInput } from "./input.ts";
+import { beforeTask, runAndKeep, type SweepFolder, takeInput, writtenScript } from "./outputs.ts";
+import { shellText } from "./sidecars/addresses.ts";
+import { portsOf } from "./sidecars/group.ts";
+import { waitForSidecars } from "./sidecars/wait.ts";
 import type { SweepTask } from "./tasks.ts";
 
 /**
@@ -10,30 +16,52 @@ import type { SweepTask } from "./tasks.ts";
  */
 export const NOT_ASKED_FOR = 113;
 
-/** A file that goes up with the job. */
-export interface TaskFile {
-  /** Below the task's directory. */
-  readonly path: string;
-  readonly text: string;
+/** Place of a task's script, below its secrets: those are in it. */
+export const SCRIPT_FILE = "sweep/run.sh";
+
+/** What a script has for each task, one line: index, and the words of taskLine. */
+const TASK_CASE = /^\d+\) set -- (.*) ;;$/s;
+
+/** What the tasks' scripts are made of. */
+export interface SweepWork {
+  readonly input: SweepInput;
+  /** The tracker's environment variables. */
+  readonly variables: Readonly<Record<string, string>>;
+  /** That the tasks have, if any. */
+  readonly volume?: SweepVolume;
+  /** Text of the SWEEP_FILE: by what the sweep is known when Nomad has forgotten it. */
+  readonly record: string;
 }
 
-/** Where the tasks' values are, below the task's directory. */
-export const TASKS_FILE = "sweep/tasks";
-
-/** The files of each task, the script's included. */
-export function taskFiles(
+export function sweepWork(
   input: SweepInput,
-  tracking: Readonly<Record<string, string>>,
-): TaskFile[] {
-  const { script, tasks } = input;
-  return [
-    { path: "sweep/run.sh", text: runner(input, tracking) },
-    { path: TASKS_FILE, text: `${tasks.map(taskLine).join("\n")}\n` },
-    ...(script ? [{ path: `sweep/files/${script.name}`, text: script.text }] : []),
-  ];
+  variables: Readonly<Record<string, string>>,
+  volume?: SweepVolume,
+): SweepWork {
+  return { input, variables, volume, record: sweepText(input) };
 }
 
-/** The tasks of a TASKS_FILE, their ids and inputs. */
+/** Lines of a shell and words in them that are there only when a task starts; see job.ts. */
+export interface LateTexts {
+  /** Numbers of the tasks that are to run, with commas; all of them where it is empty. */
+  readonly asked: string;
+  /** Exports of the secrets. */
+  readonly secrets: string;
+}
+
+/** The values of the tasks, a line each: words of a POSIX shell, id, input, and a grid's parameters. */
+export function valuesText({ tasks }: SweepInput): string {
+  return `${tasks.map(taskLine).join("\n")}\n`;
+}
+
+/** The tasks of a script, their ids and inputs. */
+export function tasksOfScript(script: string): Pick<SweepTask, "id" | "input">[] {
+  const [choice = ""] = script.split("\nesac\n", 1);
+  const words = choice.split("\n").flatMap((line) => TASK_CASE.exec(line)?.[1] ?? []);
+  return readTaskLines(words.join("\n"));
+}
+
+/** The tasks of a valuesText, their ids and inputs. */
 export function readTaskLines(text: string): Pick<SweepTask, "id" | "input">[] {
   return text
     .split("\n")
@@ -44,7 +72,13 @@ export function readTaskLines(text: string): Pick<SweepTask, "id" | "input">[] {
     });
 }
 
-/** Words of a POSIX shell: id, input, and the parameters of a grid. */
+/** What is known of a sweep when Nomad has forgotten it; no other sweep has the same. */
+function sweepText({ name, command, failFast }: SweepInput): string {
+  const known = { name, command: command.join(" ").slice(0, 200), failFast };
+  const submittedAt = new Date().toISOString();
+  return `${JSON.stringify({ ...known, submittedAt, id: randomUUID() })}\n`;
+}
+
 function taskLine({ id, input, parameters }: SweepTask): string {
   return [String(id), input, ...parameters].map(quoteShell).join(" ");
 }
@@ -53,20 +87,30 @@ function unquoteShell(word: string): string {
   return word.replaceAll(/'([^']*)'|\\(')/g, (_, quoted, escaped) => quoted ?? escaped);
 }
 
-/** A script for any /bin/sh: the user's image need not have more. */
-function runner(input: SweepInput, tracking: Readonly<Record<string, string>>): string {
+/**
+ * The script of all tasks, for any /bin/sh: the user's image need not have more. It is one file, as Nomad
+ * starts a process for each.
+ */
+export function taskScript(
+  { input, variables, volume, record }: SweepWork,
+  { asked, secrets }: LateTexts = { asked: "", secrets: "" },
+): string {
   const { name, command, scriptPlace, axes, tasks, env, script, timeout } = input;
   const axisExports = axes.map((axis, at) => `export ${axisVariable(axis)}="\${${at + 3}}"`);
+  const ports = portsOf(input.sidecars);
   const limit = timeout ? `timeout -k 10 ${timeout} ` : "";
+  const line = `${limit}${shellCommand(command, scriptPlace, ports)}`;
+  const { filestores } = input.files;
+  const folder = volume && { volume, name, filestores, script, axes, record };
   return `#!/bin/sh
-# Runs one task of the sweep ${name}: that of the line NOMAD_ALLOC_INDEX + 1 of the file tasks.
+# Runs one task of the sweep ${name}: its id, input, and a grid's parameters. All that is done here without
+# starting a process is, as there are many tasks.
 set -eu
-here="$NOMAD_TASK_DIR/sweep"
-# Each line is words that are quoted for a shell: id, input, and a grid's parameters.
-eval "set -- $(sed -n "$((NOMAD_ALLOC_INDEX + 1))p" "$here/tasks")"
+case $NOMAD_ALLOC_INDEX in
+${lines(tasks.map((task, index) => `${index}) set -- ${taskLine(task)} ;;`))}esac
 
 # Nomad starts all that failed again; these are the ones that were asked for, where not all are.
-asked=$(cat "$here/only" 2>/dev/null || true)
+asked='${asked}'
 case ",$asked," in
 ,, | *",$1,"*) ;;
 *)
@@ -74,38 +118,56 @@ case ",$asked," in
   exit ${NOT_ASKED_FOR}
   ;;
 esac
-
+${folder ? beforeTask(folder) : ""}
 export SWEEP_NAME=${quoteShell(name)} SWEEP_COUNT=${tasks.length} SWEEP_INDEX="$NOMAD_ALLOC_INDEX"
 export SWEEP_TASK_ID="$1" SWEEP_INPUT="$2"
 export COILED_BATCH_TASK_ID="$1" COILED_BATCH_TASK_INPUT="$2" COILED_BATCH_TASK_COUNT=${tasks.length}
 ${lines(axisExports)}
+# Makes of a text what it is within quotes in JSON: _json.
+json() {
+  case $1 in
+  *[\\\\\\"]*) _json=$(printf '%s' "$1" | sed 's/[\\\\"]/\\\\&/g') ;;
+  *) _json=$1 ;;
+  esac
+}
 # MLflow's client makes these the tags of each run.
-json() { printf '%s' "$1" | sed 's/[\\\\"]/\\\\&/g'; }
-MLFLOW_RUN_CONTEXT="{${tags(axes)}}"
+json "$SWEEP_INPUT"
+MLFLOW_RUN_CONTEXT="{\\"sweep\\": \\"$SWEEP_NAME\\", \\"sweep.index\\": \\"$SWEEP_INDEX\\", \\"sweep.value\\": \\"$_json\\""
+${lines(axes.map(tagOfAxis))}MLFLOW_RUN_CONTEXT="$MLFLOW_RUN_CONTEXT}"
 export MLFLOW_RUN_CONTEXT PYTHONUNBUFFERED=1
 export HOME="\${HOME:-$NOMAD_TASK_DIR}"
-${lines(exportsOf(tracking))}${lines(exportsOf(env))}
-if [ -e "$NOMAD_SECRETS_DIR/sweep.sh" ]; then . "$NOMAD_SECRETS_DIR/sweep.sh"; fi
+${waitForSidecars(ports, input.sidecarTimeout)}${lines(exportsOf(variables, ports))}${lines(exportsOf(env, ports))}${secrets}
 
 mkdir -p "$NOMAD_TASK_DIR/work"
 cd "$NOMAD_TASK_DIR/work"
-${script ? `cp "$here/files/"${quoteShell(script.name)} .\n` : ""}exec ${limit}${shellCommand(command, scriptPlace)}
-`;
+${workOf(folder, script, line)}`;
 }
 
-/** Lines of a shell that export variables. */
-export function exportsOf(variables: Readonly<Record<string, string>>): string[] {
-  return Object.entries(variables).map(([name, value]) => `export ${name}=${quoteShell(value)}`);
+function workOf(
+  folder: SweepFolder | undefined,
+  script: SweepInput["script"],
+  line: string,
+): string {
+  if (folder?.volume.keeps) return takeInput(folder) + runAndKeep(folder, line);
+  return `${script ? writtenScript(script, ".") : ""}exec ${line}\n`;
 }
 
-function tags(axes: readonly string[]): string {
-  const values: [string, string][] = [
-    ["sweep", '$(json "$SWEEP_NAME")'],
-    ["sweep.index", "$SWEEP_INDEX"],
-    ["sweep.value", '$(json "$SWEEP_INPUT")'],
-    ...axes.map((axis): [string, string] => [`sweep.${axis}`, `$(json "$${axisVariable(axis)}")`]),
-  ];
-  return values.map(([key, value]) => `\\"${key}\\": \\"${value}\\"`).join(", ");
+/**
+ * Lines of a shell that export variables.
+ *
+ * @param ports of the sidecars, whose addresses are put in
+ */
+export function exportsOf(
+  variables: Readonly<Record<string, string>>,
+  ports: readonly number[] = [],
+): string[] {
+  return Object.entries(variables).map(
+    ([name, value]) => `export ${name}=${shellText(value, ports)}`,
+  );
+}
+
+function tagOfAxis(axis: string): string {
+  return `json "$${axisVariable(axis)}"; MLFLOW_RUN_CONTEXT="$MLFLOW_RUN_CONTEXT, \\"sweep.${axis}\\": \\"$_json\\""`;
 }
 
 function lines(texts: readonly string[]): string {

@@ -1,4 +1,4 @@
-/** The runs that a sweep's tasks have logged to the deployed MLflow. */
+/** The runs that a sweep's tasks have logged to an MLflow. */
 import { Connection } from "../client/connection.ts";
 import { diagnose } from "../client/settings.ts";
 
@@ -26,10 +26,15 @@ interface Run {
  * The newest run of each task, by the task's index; nothing where MLflow can't be asked, as the
  * tasks may log elsewhere.
  *
- * @param url of the deployment
+ * @param url of the MLflow
+ * @param env with the login, where there is one
  */
-export async function runsOf(url: string, sweep: string): Promise<ReadonlyMap<number, MlflowRun>> {
-  const { settings } = diagnose(url, { ...process.env, MLFLOW_TRACKING_URI: url });
+export async function runsOf(
+  url: string,
+  sweep: string,
+  env: NodeJS.ProcessEnv = process.env,
+): Promise<ReadonlyMap<number, MlflowRun>> {
+  const { settings } = diagnose(url, { ...env, MLFLOW_TRACKING_URI: url });
   const runs = new Map<number, MlflowRun>();
   const connection = new Connection(new URL(url), settings);
   const ask = async (path: string, body: object) => {

@@ -6,9 +6,10 @@ import { forgetSecrets, stopSweep } from "./control.ts";
 import { gatherSweep, type SweepStatus } from "./gather.ts";
 import { latestLine } from "./logs.ts";
 import { endLine, headline, isEnded, taskName } from "./render.ts";
+import { sidecarsLine } from "./sidecars/lines.ts";
 
 const POLL_MS = 1_000;
-/** Of a sweep with more tasks than these, Nomad is asked less often. */
+/** While more tasks than these are to end, Nomad is asked less often. */
 const MANY = 100;
 const POLL_MANY_MS = 3_000;
 /** Running tasks that are shown with their latest line. */
@@ -42,7 +43,11 @@ export async function watch(
 ): Promise<Watched> {
   if (!options.isTerminal) {
     let open: readonly number[] = [];
-    return follow(nomad, name, options, async ({ tasks }) => {
+    let told: string | undefined;
+    return follow(nomad, name, options, async ({ tasks, sidecars }) => {
+      const line = sidecarsLine(sidecars);
+      if (line && line !== told) options.say(line);
+      told = line;
       // What has ended before is in the table at the end.
       for (const task of tasks.filter((each) => isEnded(each) && open.includes(each.id)))
         options.say(endLine(task));
@@ -57,7 +62,9 @@ export async function watch(
         task: async (_, task) => {
           watched = follow(nomad, name, options, async (sweep) => {
             task.title = headline(sweep);
-            task.output = (await runningLines(nomad, sweep)).join("\n");
+            const sidecars = sidecarsLine(sweep.sidecars);
+            const lines = await runningLines(nomad, sweep);
+            task.output = [...(sidecars ? [sidecars] : []), ...lines].join("\n");
           });
           // A mark beside the line; what there is to say comes after the screen.
           const { sweep } = await watched;
@@ -93,11 +100,13 @@ async function follow(
     }
     if (signal.aborted) return { sweep, end: "detached" };
     if (Date.now() >= end) return { sweep, end: "timed out" };
-    if (failFast && sweep.failFast && sweep.counts.failed > 0 && !stopping) {
+    const failed = sweep.counts.failed > 0 || sweep.sidecars?.state === "failed";
+    if (failFast && sweep.failFast && failed && !stopping) {
       stopping = true;
       await stopSweep(nomad, name);
     }
-    const pause = sweep.tasks.length > MANY ? POLL_MANY_MS : POLL_MS;
+    const open = sweep.tasks.filter((task) => !isEnded(task)).length;
+    const pause = open > MANY ? POLL_MANY_MS : POLL_MS;
     await sleep(Math.min(pause, end - Date.now()), undefined, { signal }).catch(() => {});
   }
 }

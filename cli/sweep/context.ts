@@ -1,12 +1,16 @@
 import { UserError } from "../../config/errors.ts";
 import { type LoadedConfig, loadConfig } from "../../config/load.ts";
 import { reason } from "../../config/reason.ts";
+import { Interrupted } from "../../lab/errors.ts";
 import { NomadApi, type NomadTarget, NomadUnreachable } from "../../nomad/api.ts";
 import { nomadTarget } from "../../nomad/target.ts";
 import { BAD_INPUT, failWith } from "../exit-code.ts";
 
 /** Exit code where Nomad can't be asked, or does not let us. */
 const NO_NOMAD = 3;
+
+/** Of files, not of Nomad: it keeps its exit code. */
+export class FilesFailure extends UserError {}
 
 /** What each of the sweep commands needs. */
 export interface Context extends LoadedConfig {
@@ -31,6 +35,7 @@ export async function asking<T>({ config, nomad }: Context, part: () => Promise<
       const todo = config.embedded ? "make lab-up starts it" : "start it, or set nomad.address";
       throw new UserError([`Nomad at ${nomad.address}: ${reason(error.cause)}; ${todo}`], NO_NOMAD);
     }
+    if (error instanceof FilesFailure || error instanceof Interrupted) throw error;
     if (error instanceof UserError && error.exitCode === 1)
       throw new UserError(error.problems, NO_NOMAD);
     throw error;

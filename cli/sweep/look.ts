@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { UserError } from "../../config/errors.ts";
-import { gatherSweep, sweepNames, type TaskStatus } from "../../sweep/gather.ts";
-import { TaskLog } from "../../sweep/logs.ts";
+import { gatherSweep, type SweepStatus, sweepNames, type TaskStatus } from "../../sweep/gather.ts";
+import { TaskLog, untilWritten } from "../../sweep/logs.ts";
 import { duration } from "../../sweep/parse.ts";
 import { cut, isEnded, summary } from "../../sweep/render.ts";
 import { taskNumbers } from "../../sweep/tasks.ts";
@@ -13,6 +13,9 @@ import { tell, waitFor } from "./waiting.ts";
 const FOLLOW_MS = 1_000;
 /** Sweeps that Nomad is asked about at a time. */
 const AT_A_TIME = 8;
+
+/** Loaded only where it is needed: what a look at Nomad takes is felt. */
+const kept = () => import("./kept.ts");
 
 export interface LookOptions {
   readonly json?: boolean;
@@ -45,16 +48,21 @@ export async function list({ json = false, namespace }: LookOptions): Promise<vo
   });
 }
 
-/** One sweep as it is now; ends with 1 where a task failed. */
+/** One sweep as it is now, or was when Nomad forgot it; ends with 1 where a task failed. */
 export async function status(
   name: string,
   { json = false, namespace }: LookOptions,
 ): Promise<void> {
   const context = await contextOf(namespace);
   await asking(context, async () => {
-    const sweep = await gatherSweep(context.nomad, name);
+    let sweep: SweepStatus;
+    try {
+      sweep = await gatherSweep(context.nomad, name);
+    } catch (error) {
+      return (await kept()).showKept(context, name, json, error);
+    }
     await tell(context, sweep, json);
-    if (sweep.counts.failed > 0) process.exitCode = 1;
+    if (sweep.counts.failed > 0 || sweep.sidecars?.state === "failed") process.exitCode = 1;
   });
 }
 
@@ -97,9 +105,14 @@ export async function logs(name: string, options: LogsOptions): Promise<void> {
           unknown.map((id) => `--task ${id}: ${name} has no such task`),
           BAD_INPUT,
         );
-      for (const task of sweep.tasks.filter(isWanted)) {
+      const unread = sweep.tasks
+        .filter(isWanted)
+        .filter((task) => !ended.has(task.allocation ?? ""));
+      // For all together: each wait of its own would be minutes where a client's clock is ahead.
+      await untilWritten(unread.filter(isEnded));
+      for (const task of unread) {
         const { allocation } = task;
-        if (!allocation || ended.has(allocation)) continue;
+        if (!allocation) continue;
         const reader = readers.get(allocation) ?? new TaskLog(nomad, allocation);
         readers.set(allocation, reader);
         const prefix = ids?.length === 1 || sweep.tasks.length === 1 ? "" : `[${task.id}] `;

@@ -1,29 +1,52 @@
 import { clientUrl } from "../../config/client-url.ts";
 import { UserError } from "../../config/errors.ts";
-import { loadConfig } from "../../config/load.ts";
+import type { NomadJob } from "../../nomad/types.ts";
+import { TRACKER_META } from "../../sweep/in-nomad.ts";
 import { sweepPage } from "../../sweep/page.ts";
-import { runsOf } from "../../sweep/runs.ts";
-import { BAD_INPUT, failWith } from "../exit-code.ts";
+import { isOfSweep, SERVICE } from "../../sweep/tracker.ts";
+import { BAD_INPUT } from "../exit-code.ts";
+import { type Context, contextOf } from "./context.ts";
+import { serveDownloaded } from "./downloaded.ts";
+import { trackedRuns } from "./tracked-runs.ts";
 
 export interface OpenOptions {
   readonly print?: boolean;
+  readonly namespace?: string;
+  /** Folder that a file store was downloaded to. */
+  readonly data?: string;
 }
 
-/** Opens MLflow's UI at a sweep's runs. Nomad is not asked: it forgets a sweep before MLflow does. */
-export async function open(name: string, { print = false }: OpenOptions): Promise<void> {
-  const { config } = await failWith(BAD_INPUT, () => loadConfig());
-  const url = clientUrl(config);
-  const runs = await runsOf(url, name);
-  if (runs.size === 0)
-    throw new UserError(
-      [
-        `${name}: found no run of it in MLflow at ${url}; npx homelab sweep status ${name} tells of its tasks, npx homelab doctor of MLflow`,
-      ],
-      BAD_INPUT,
-    );
-  const page = sweepPage(url, name, runs.values());
-  console.log(page);
-  if (print || !process.stdout.isTTY) return;
-  const { default: openInBrowser } = await import("open");
-  await openInBrowser(page);
+/** Opens the UI of the MLflow that a sweep logs to, at its runs. */
+export async function open(name: string, options: OpenOptions): Promise<void> {
+  const { print = false, namespace, data } = options;
+  const show = async (page: string) => {
+    console.log(page);
+    if (print || !process.stdout.isTTY) return;
+    const { default: openInBrowser } = await import("open");
+    await openInBrowser(page);
+  };
+  if (data !== undefined) return serveDownloaded(name, data, show);
+  await show(await pageOf(await contextOf(namespace), name));
+}
+
+async function pageOf(context: Context, name: string): Promise<string> {
+  const { config, nomad } = context;
+  // Nomad forgets a sweep before MLflow does, and may be away.
+  const job = await nomad.get<NomadJob>(`/job/${encodeURIComponent(name)}`).catch((error) => {
+    if (error instanceof UserError) return undefined;
+    throw error;
+  });
+  const tracker = job?.Meta?.[TRACKER_META] ?? SERVICE;
+  const { url, runs } = await trackedRuns(context, { name, tracker });
+  if (url && runs.size > 0) return sweepPage(url, name, runs.values());
+  if (url && isOfSweep(tracker)) return url;
+  const todo = `npx homelab sweep status ${name} tells of its tasks`;
+  throw new UserError(
+    [
+      isOfSweep(tracker)
+        ? `${name}: its MLflow is a sidecar that does not run; ${todo}, and --data opens what it kept in a file store`
+        : `${name}: found no run of it in MLflow at ${url ?? clientUrl(config)}; ${todo}, npx homelab doctor of MLflow`,
+    ],
+    BAD_INPUT,
+  );
 }

@@ -1,22 +1,21 @@
 import { createInterface } from "node:readline/promises";
 import { UserError } from "../../config/errors.ts";
 import { readSecrets } from "../../secrets/read.ts";
+import { sweepVolume } from "../../sweep/files-job.ts";
 import { ensureSweepImage, sweepImage } from "../../sweep/image.ts";
 import { readInput, type SweepInput } from "../../sweep/input.ts";
-import { sweepJob } from "../../sweep/job.ts";
+import { type SweepImages, sweepJob } from "../../sweep/job.ts";
+import { removeLeftovers } from "../../sweep/leftovers.ts";
 import { runLocally } from "../../sweep/local.ts";
-import {
-  expectFreeName,
-  expectPlace,
-  parseJob,
-  register,
-  removeLeftovers,
-} from "../../sweep/register.ts";
+import { expectFreeName, expectPlace, parseJob, register } from "../../sweep/register.ts";
 import { taskName } from "../../sweep/render.ts";
-import { taskFiles } from "../../sweep/runner.ts";
+import { sweepWork, taskScript } from "../../sweep/runner.ts";
+import { copySources, type Source, scanSources } from "../../sweep/send-input.ts";
+import { OWN_IMAGE, pushedServerImage, serverImage } from "../../sweep/sidecars/own-tracker.ts";
 import { type Tracking, trackingOf } from "../../sweep/tracking.ts";
 import { BAD_INPUT, failWith } from "../exit-code.ts";
 import { asking, type Context, contextOf } from "./context.ts";
+import { backOf, sending } from "./sending.ts";
 import { waitFor } from "./waiting.ts";
 
 /** Above so many tasks, somebody is asked. */
@@ -32,29 +31,34 @@ export interface RunOptions {
 export async function run(command: readonly string[], options: RunOptions): Promise<void> {
   const { json = false, dryRun = false } = options;
   const first = await contextOf(options.namespace);
-  const read = readInput(command, { ...options }, first.config.sweep);
-  const tracking = trackingOf(first.config, read.env, read.secrets);
+  const hasVolume = first.config.volumes.files !== undefined;
+  const read = readInput(command, { ...options }, first.config.sweep, hasVolume);
+  const tracking = trackingOf(first.config, read);
   const input = { ...read, env: tracking.env, secrets: { ...read.secrets, ...tracking.secrets } };
   // All that is missing is told before anything is asked of anybody.
   const secrets = await failWith(BAD_INPUT, async () => readSecrets(input.secrets));
+  const sources = await scanSources(input.files);
   for (const notice of [...read.notices, ...tracking.notices]) console.error(notice);
-  if (input.local) return local(input, tracking, secrets, json);
+  if (input.local) return local(input, tracking, secrets, sources, json);
   const context = input.namespace ? await contextOf(input.namespace) : first;
-  const files = taskFiles(input, tracking.variables);
-  const job = (image: string | undefined) =>
-    sweepJob(input, files, context.config, context.target, image);
-  if (dryRun) return plan(context, input, job(plannedImage(context, input)), json);
+  const volume = sweepVolume(input, context.config);
+  const work = sweepWork(input, tracking.variables, volume);
+  const job = (images: SweepImages) =>
+    sweepJob(work, context.config, context.target, images, tracking.tracker);
+  if (dryRun) return plan(context, input, job(plannedImages(context, input)), json);
   // What is too large, or has no place, is refused before an image is built.
   await asking(context, async () => {
     await expectFreeName(context.nomad, input.name);
-    const planned = await parseJob(context.nomad, job(plannedImage(context, input)));
+    const planned = await parseJob(context.nomad, job(plannedImages(context, input)));
     for (const notice of await expectPlace(context.nomad, input, planned)) console.error(notice);
   });
   await confirm(input);
   await asking(context, async () => {
-    const image = await imageOf(context, input);
-    const parsed = await parseJob(context.nomad, job(image));
-    await register(context.nomad, input.name, parsed, input.secrets);
+    const parsed = await parseJob(context.nomad, job(await imagesOf(context, input)));
+    const notices = await sending(context, work, sources, () =>
+      register(context.nomad, input, parsed),
+    );
+    for (const notice of notices) console.error(notice);
     await removeLeftovers(context.nomad);
   });
   const { name, tasks } = input;
@@ -63,19 +67,38 @@ export async function run(command: readonly string[], options: RunOptions): Prom
   if (!json) console.log(`${name}: registered, ${count(tasks.length)}`);
   if (!input.wait) return console.log(`npx homelab sweep wait ${name} shows how it goes`);
   const { waitTimeout: timeout } = input;
-  await asking(context, () => waitFor(context, name, { json, timeout, failFast: true }));
+  const back = backOf(input, sources);
+  await asking(context, () => waitFor(context, name, { json, timeout, failFast: true, back }));
 }
 
-async function imageOf({ config }: Context, input: SweepInput): Promise<string | undefined> {
-  if (input.driver === "raw_exec") return undefined;
-  if (input.container) return input.container;
-  return ensureSweepImage(config, input.requirements?.text, console.error);
+async function imagesOf({ config, version }: Context, input: SweepInput): Promise<SweepImages> {
+  const { driver, container, requirements, sidecars } = input;
+  const mlflow = hasOwnTracker(input) ? await pushedServerImage(config, version) : undefined;
+  const ownIsUsed = driver === "docker" && !container;
+  const own =
+    ownIsUsed || sidecars.length > 0
+      ? await ensureSweepImage(config, requirements?.text, console.error)
+      : undefined;
+  return { ...imagesWith(input, own), mlflow };
 }
 
-function plannedImage({ config }: Context, input: SweepInput): string | undefined {
-  if (input.driver === "raw_exec") return undefined;
+function plannedImages({ config, version }: Context, input: SweepInput): SweepImages {
   const { repository, tag } = sweepImage(config, input.requirements?.text);
-  return input.container ?? `${config.registry.address}/${repository}:${tag}`;
+  const mlflow = hasOwnTracker(input) ? serverImage(config, version) : undefined;
+  return { ...imagesWith(input, `${config.registry.address}/${repository}:${tag}`), mlflow };
+}
+
+function hasOwnTracker({ sidecars }: SweepInput): boolean {
+  return sidecars.some(({ image }) => image === OWN_IMAGE);
+}
+
+/** @param own image of ours */
+function imagesWith(input: SweepInput, own: string | undefined): SweepImages {
+  const { driver, container, sidecars } = input;
+  return {
+    tasks: driver === "raw_exec" ? undefined : (container ?? own),
+    tracker: sidecars.length > 0 ? own : undefined,
+  };
 }
 
 /** What would be registered, and whether Nomad has a place for it. */
@@ -104,12 +127,14 @@ async function local(
   input: SweepInput,
   tracking: Tracking,
   secrets: Readonly<Record<string, string>>,
+  sources: readonly Source[],
   json: boolean,
 ): Promise<void> {
   const { name, tasks, failFast, maxWorkers = 1 } = input;
-  const files = taskFiles(input, tracking.variables);
+  const script = taskScript(sweepWork(input, tracking.variables));
   const say = json ? console.error : console.log;
-  const sweep = { name, tasks, files, secrets, maxWorkers, failFast };
+  const prepare = (work: string) => copySources(sources, work);
+  const sweep = { name, tasks, script, secrets, maxWorkers, failFast, prepare };
   const { folder, exitCodes } = await runLocally(sweep, (task, line) =>
     say(`[${task.id}] ${line}`),
   );

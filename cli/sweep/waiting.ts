@@ -1,21 +1,27 @@
-import { clientUrl } from "../../config/client-url.ts";
+import type { Back } from "../../sweep/bring-back.ts";
 import type { SweepStatus } from "../../sweep/gather.ts";
-import { lastLines } from "../../sweep/logs.ts";
+import { lastLines, untilWritten } from "../../sweep/logs.ts";
 import { table, taskName } from "../../sweep/render.ts";
-import { runsOf } from "../../sweep/runs.ts";
+import type { MlflowRun } from "../../sweep/runs.ts";
+import { sidecarsLines } from "../../sweep/sidecars/lines.ts";
+import { isOfSweep } from "../../sweep/tracker.ts";
 import { watch } from "../../sweep/watch.ts";
 import type { Context } from "./context.ts";
+import { trackedRuns } from "./tracked-runs.ts";
 
 const SOME_FAILED = 1;
 const TIMED_OUT = 124;
 const DETACHED = 130;
 const LINES_OF_FAILURE = 10;
+const NO_RUNS: ReadonlyMap<number, MlflowRun> = new Map();
 
 export interface WaitingOptions {
   readonly json: boolean;
   /** Seconds. */
   readonly timeout?: number;
   readonly failFast: boolean;
+  /** Where what the tasks made is to come to. @default it stays where it is kept */
+  readonly back?: Back;
 }
 
 /** Waits for a sweep, tells how it ended and sets the exit code; Ctrl-C leaves it running. */
@@ -43,19 +49,31 @@ export async function waitFor(
     return;
   }
   await tell(context, sweep, options.json);
-  if (sweep.state !== "done") process.exitCode = SOME_FAILED;
+  if (sweep.state !== "done" || sweep.sidecars?.state === "failed") process.exitCode = SOME_FAILED;
+  // Loaded only where it is needed.
+  await (await import("./kept.ts")).afterSweep(
+    context,
+    sweep,
+    options.back ?? {},
+    options.json ? console.error : console.log,
+  );
 }
 
 /** The whole of a sweep, with its runs in MLflow and why the first of the failed failed. */
 export async function tell(context: Context, sweep: SweepStatus, json: boolean): Promise<void> {
-  const runs = await runsOf(clientUrl(context.config), sweep.name);
+  // One that ends with the sweep may just be about to.
+  const isGone = isOfSweep(sweep.tracker) && sweep.state !== "running";
+  const { url, runs } = isGone ? { runs: NO_RUNS } : await trackedRuns(context, sweep);
   if (json) {
     const tasks = sweep.tasks.map((task) => ({ ...task, run: runs.get(task.index) }));
-    return console.log(JSON.stringify({ ...sweep, tasks }, undefined, 2));
+    return console.log(JSON.stringify({ ...sweep, trackerUrl: url, tasks }, undefined, 2));
   }
   console.log(table(sweep, runs).join("\n"));
+  if (isOfSweep(sweep.tracker) && url) console.log(`MLflow, meanwhile: ${url}`);
+  for (const line of await sidecarsLines(context.nomad, sweep)) console.log(line);
   const failed = sweep.tasks.find(({ state }) => state === "failed");
   if (!failed?.allocation) return;
+  await untilWritten([failed]);
   const lines = await lastLines(context.nomad, failed.allocation, LINES_OF_FAILURE);
   console.log(`\nwhat ${taskName(failed)} said last:`);
   console.log((lines.length > 0 ? lines : ["nothing"]).map((line) => `  ${line}`).join("\n"));

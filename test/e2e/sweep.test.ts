@@ -7,9 +7,10 @@ import { chromium } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { ROOT } from "../../config/load.ts";
 import { onPath } from "../../lab/on-path.ts";
+import type { NomadAllocation } from "../../nomad/types.ts";
 import type { SweepStatus } from "../../sweep/gather.ts";
 import { Checkout } from "../checkout.ts";
-import { dockerHost, url } from "../deployed.ts";
+import { dockerHost, nomad, url } from "../deployed.ts";
 import { isLate } from "../time-left.ts";
 
 const late = isLate("sweeps in containers");
@@ -132,6 +133,30 @@ describe.skipIf(late)("the first sweep of docs/sweeps.md", () => {
       `error: none-of-it: found no run of it in MLflow at ${url}; npx homelab sweep status none-of-it tells of its tasks, npx homelab doctor of MLflow`,
     );
     expect(exitCode).toBe(2);
+  });
+});
+
+describe.skipIf(late)("a sweep whose MLflow is restarted", () => {
+  it("goes on, and all that it has logged is there", async () => {
+    const steps = 60;
+    const step = `mlflow.log_metric("x", step, step=step); time.sleep(0.25)`;
+    checkout.write(
+      "steps.py",
+      `import time, mlflow\nwith mlflow.start_run():\n    for step in range(${steps}): ${step}\n`,
+    );
+    const sweep = start(["run", "--name", "steps", "--ntasks", "2", "--wait", "--", "steps.py"]);
+    await expect.poll(() => runsOf("steps"), { timeout: 60_000 }).toHaveLength(2);
+    const all = (await nomad.get<NomadAllocation[]>("/job/mlflow/allocations")) ?? [];
+    const server = all.find(({ ClientStatus }) => ClientStatus === "running")?.ID;
+    await nomad.put(`/client/allocation/${server}/restart`, {});
+    const { stdout, stderr, exitCode } = await sweep;
+    expect(exitCode, stdout + stderr).toBe(0);
+    for (const { info } of await runsOf("steps")) {
+      const query = `run_id=${info.run_id}&metric_key=x&max_results=1000`;
+      const history = await fetch(`${url}/api/2.0/mlflow/metrics/get-history?${query}`);
+      const { metrics } = (await history.json()) as { metrics: { step: number }[] };
+      expect(new Set(metrics.map((metric) => metric.step ?? 0)).size).toBe(steps);
+    }
   });
 });
 

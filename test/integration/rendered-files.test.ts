@@ -4,14 +4,22 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { execa } from "execa";
 import { beforeAll, describe, expect, it } from "vitest";
+import { stringify } from "yaml";
+import { checkConfig } from "../../config/check.ts";
 import { ROOT } from "../../config/load.ts";
+import { filesJob } from "../../files/job.ts";
 import { labEnvironment } from "../../lab/environment.ts";
 import { labSettings } from "../../lab/settings.ts";
 import { readLabState } from "../../lab/state.ts";
+import { sweepVolume } from "../../sweep/files-job.ts";
+import { readInput } from "../../sweep/input.ts";
+import { sweepJob } from "../../sweep/job.ts";
+import { sweepWork } from "../../sweep/runner.ts";
 import { Checkout } from "../checkout.ts";
 import { makeAuthority } from "../tls-front.ts";
 import { testToolsDirectory } from "../tools.ts";
 import {
+  filesVolume,
   HOSTILE,
   jobspec,
   managed,
@@ -73,15 +81,65 @@ describe("the jobspec", () => {
   });
 
   it.each([
-    ["small", managed()],
-    ["on a network of its own", managed({ hostNetwork: "private", port: 15432 })],
-  ])("of a PostgreSQL that the deploy runs, %s, is valid for nomad", async (_, more) => {
-    const job = await parsedJob(jobspec(synth(smallConfig(more)), "postgresql_job"));
-    expect(job.ID).toBe("mlflow-postgresql");
-    const [task] = job.TaskGroups[0].Tasks;
-    expect(task).toMatchObject({ KillSignal: "SIGINT", User: "1000:1000" });
-    const [start] = task.Templates.map((each: { EmbeddedTmpl: string }) => each.EmbeddedTmpl);
-    expect(start).toBe(readFileSync(join(ROOT, "postgresql", "start.sh"), "utf8"));
+    ["PostgreSQL, small,", "postgresql", "SIGINT", {}],
+    [
+      "PostgreSQL, on a network of its own,",
+      "postgresql",
+      "SIGINT",
+      { hostNetwork: "private", port: 15432 },
+    ],
+    ["MariaDB", "mysql", "SIGTERM", {}],
+  ] as const)(
+    "of a %s that the deploy runs is valid for nomad",
+    async (_, kind, KillSignal, more) => {
+      const json = synth(smallConfig(managed(more, kind)));
+      const job = await parsedJob(jobspec(json, `${kind}_job`));
+      expect(job.ID).toBe(`mlflow-${kind}`);
+      const [task] = job.TaskGroups[0].Tasks;
+      expect(task).toMatchObject({ KillSignal, User: "1000:1000" });
+      const files = task.Templates.map((each: { EmbeddedTmpl: string }) => each.EmbeddedTmpl);
+      for (const [index, name] of ["start.sh", `${kind}.sh`, `${kind}.sql`].entries())
+        expect(files[index]).toBe(readFileSync(join(ROOT, "database", name), "utf8"));
+    },
+  );
+
+  it("of the file server is valid for nomad, and has the server and no token in it", async () => {
+    const config = checkConfig(smallConfig(filesVolume()), "homelab.config.ts");
+    const target = { region: "global", namespace: "default" };
+    const job = await parsedJob(filesJob("homelab-files-1a2b", config, target, "python:3.12"));
+    const [group] = job.TaskGroups;
+    expect(group.Volumes.files).toMatchObject({ Type: "host", Source: "mlflow-files" });
+    const templates: { DestPath: string; EmbeddedTmpl: string }[] = group.Tasks[0].Templates;
+    const server = templates.find(({ DestPath }) => DestPath === "local/server/serve.py");
+    const file = join(ROOT, "files", "server", "serve.py");
+    expect(server?.EmbeddedTmpl).toBe(readFileSync(file, "utf8"));
+    const token = templates.find(({ DestPath }) => DestPath === "secrets/token");
+    expect(token).toMatchObject({
+      EmbeddedTmpl:
+        '{{ with nomadVar "nomad/jobs/homelab-files-1a2b/files/server" }}{{ .token }}{{ end }}',
+      Uid: 1000,
+      Perms: "0400",
+    });
+    expect(group.Tasks[0].User).toBe("1000:1000");
+  });
+
+  it("of a sweep with files is valid for nomad, and mounts the volume as its owner", async () => {
+    const config = checkConfig(smallConfig(filesVolume()), "homelab.config.ts");
+    const options = { name: "mine", filestore: ["data"] };
+    const input = readInput(["true"], options, config.sweep, true);
+    const volume = sweepVolume(input, config);
+    const target = { region: "global", namespace: "default" };
+    const job = await parsedJob(
+      sweepJob(sweepWork(input, {}, volume), config, target, { tasks: "python:3.12" }),
+    );
+    const [group] = job.TaskGroups;
+    expect(group.Volumes.files).toMatchObject({ Type: "host", Source: "mlflow-files" });
+    expect(group.Tasks[0]).toMatchObject({
+      User: "1000:1000",
+      VolumeMounts: [{ Volume: "files", Destination: "/scratch/filestores", ReadOnly: false }],
+      Env: { SWEEP_NODE: "${node.unique.name}" },
+    });
+    expect(job.Meta.homelab_mlflow_sweep_kept).toBe("true");
   });
 
   it("hands hostile texts to Nomad as they were written", async () => {
@@ -120,6 +178,36 @@ describe("the jobspec", () => {
   });
 });
 
+describe("the job of a sweep", () => {
+  it("with sidecars is valid for nomad, and has hostile texts as they were written", async () => {
+    const config = checkConfig(smallConfig(), "homelab.config.ts");
+    const file = join(folder, "sidecars.yaml");
+    const mlflow = { image: "mlflow", command: ["serve", HOSTILE], ports: [5000, 80] };
+    writeFileSync(file, stringify({ mlflow: { ...mlflow, env: { HOSTILE } } }));
+    const options = { name: "mine", sidecarSpec: file, ntasks: "3" };
+    const input = readInput(["true"], options, config.sweep);
+    const target = { region: "global", namespace: "default" };
+    const images = { tasks: "python:3.12", tracker: "registry.lan/sweep:1" };
+    const job = await parsedJob(sweepJob(sweepWork(input, {}), config, target, images));
+    const [tasks, tracker] = job.TaskGroups;
+    expect([tasks.Name, tasks.Count, tracker.Name, tracker.Count]).toEqual([
+      ...["sweep", 3, "tracker", 1],
+    ]);
+    expect(tracker.Networks[0].DynamicPorts).toMatchObject([{ To: 5000 }, { To: 80 }]);
+    const [sidecar, ready, watch] = tracker.Tasks;
+    expect(sidecar.Lifecycle).toEqual({ Hook: "prestart", Sidecar: true });
+    expect(sidecar.Config).toMatchObject({ command: "serve", args: [HOSTILE] });
+    expect(sidecar.Env.HOSTILE).toBe(HOSTILE);
+    expect(ready.Lifecycle).toEqual({ Hook: "prestart", Sidecar: false });
+    const script = readFileSync(join(ROOT, "sweep", "sidecars", "tracker.py"), "utf8");
+    for (const task of [ready, watch]) expect(task.Templates[0].EmbeddedTmpl).toBe(script);
+    expect(watch.Services.map(({ Name }: { Name: string }) => Name)).toEqual([
+      "mine-5000",
+      "mine-80",
+    ]);
+  });
+});
+
 describe("the Terraform configuration", () => {
   let checkout: Checkout;
   beforeAll(async () => {
@@ -151,7 +239,8 @@ describe("the Terraform configuration", () => {
 
 describe("the scripts", () => {
   it("of the image and of CI pass shellcheck", async () => {
-    await execa("shellcheck", ["image/entrypoint.sh", "postgresql/start.sh", ".ci/run"], {
+    const starts = ["start.sh", "postgresql.sh", "mysql.sh"].map((name) => `database/${name}`);
+    await execa("shellcheck", ["image/entrypoint.sh", ...starts, ".ci/run"], {
       cwd: ROOT,
     });
   });

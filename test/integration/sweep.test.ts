@@ -67,6 +67,8 @@ async function until(condition: () => boolean | Promise<boolean>): Promise<void>
     if (Date.now() > end) throw new Error(`not after ${PATIENCE_S} s`);
 }
 
+const lines = (file: string) => readFileSync(file, "utf8").trim().split("\n");
+
 const ids = (tasks: readonly TaskStatus[], state: TaskStatus["state"]) =>
   tasks.filter((task) => task.state === state).map(({ id }) => id);
 
@@ -252,9 +254,8 @@ describe("homelab sweep retry", () => {
     const first = await run(script(), "--name", "three", "--ntasks", "20", "--wait");
     expect(first.exitCode, first.stdout).toBe(1);
     expect(first.stdout).toContain("what task 3 said last:\n  no good: 3");
-    expect((await sweep("logs", "three", "--failed")).stdout.split("\n")).toEqual([
-      ...["[3] no good: 3", "[7] no good: 7", "[12] no good: 12"],
-    ]);
+    const said = ["[3] no good: 3", "[7] no good: 7", "[12] no good: 12"];
+    expect((await sweep("logs", "three", "--failed")).stdout.split("\n")).toEqual(said);
     rmSync(broken());
     const again = await sweep("retry", "three", "--failed", "--wait");
     expect(again.exitCode, again.stdout).toBe(0);
@@ -281,6 +282,21 @@ describe("homelab sweep retry", () => {
     expect((await sweep("logs", "named", "--task", "12")).stdout).toBe("no good: 12");
     // And all that is left, after that.
     expect((await sweep("retry", "named", "--wait")).exitCode).toBe(0);
+  });
+});
+
+describe("a task that is killed", () => {
+  it("has failed by that, what the others did stands, and a retry does it", async () => {
+    const [pid, done] = [join(directory, "killed.pid"), join(directory, "killed.done")];
+    const script = `if [ "$1" = b ] && [ ! -e ${pid} ]; then echo $$ > ${pid}; sleep 60; fi\necho "$1" >> ${done}\n`;
+    const running = run(script, "--name", "kill", "--map-over-values", "a,b,c", "--wait");
+    await until(() => existsSync(pid) && existsSync(done) && lines(done).length === 2);
+    process.kill(Number(readFileSync(pid, "utf8")), "SIGKILL");
+    const { stdout, exitCode } = await running;
+    expect([exitCode, stdout]).toEqual([1, expect.stringMatching(/^1 +b +failed +137 /m)]);
+    expect(stdout).toMatch(/^kill: 2 done, 1 failed; /m);
+    expect((await sweep("retry", "kill", "--wait")).exitCode).toBe(0);
+    expect(lines(done).toSorted()).toEqual(["a", "b", "c"]);
   });
 });
 

@@ -3,6 +3,15 @@ import type { NomadAllocation, NomadJob } from "../../../nomad/types.ts";
 import { sweepStatus } from "../../../sweep/gather.ts";
 import { endLine, headline, table } from "../../../sweep/render.ts";
 
+/** The beginning of the script that the job has. */
+const script = (tasks: string) => {
+  const cases = tasks
+    .trimEnd()
+    .split("\n")
+    .map((words, index) => `${index}) set -- ${words} ;;\n`);
+  return `#!/bin/sh\ncase\n${cases.join("")}esac\n`;
+};
+
 const job = (tasks: string, more: Partial<NomadJob> = {}): NomadJob => ({
   ID: "mine",
   Version: 0,
@@ -18,7 +27,7 @@ const job = (tasks: string, more: Partial<NomadJob> = {}): NomadJob => ({
           Name: "task",
           Config: {},
           Resources: { MemoryMB: 10 },
-          Templates: [{ DestPath: "local/sweep/tasks", EmbeddedTmpl: tasks }],
+          Templates: [{ DestPath: "secrets/sweep/run.sh", EmbeddedTmpl: script(tasks) }],
         },
       ],
     },

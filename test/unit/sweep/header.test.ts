@@ -62,12 +62,6 @@ describe("the directives", () => {
     expect(read("# SWEEP region us-east-1").problems).toHaveLength(1);
   });
 
-  it("that are not there yet are refused, as the script would miss its files", () => {
-    expect(read("# COILED sync data").problems).toEqual([
-      "train.py:1: sync: not there yet; docs/sweeps.md says what is",
-    ]);
-  });
-
   it("need a value, unless they mean true", () => {
     const { entries, problems } = read("# SWEEP cpu", "# SWEEP gpu", "# SWEEP");
     expect(problems).toEqual([

@@ -7,7 +7,8 @@ import type { HomelabInput } from "../../../config/schema.ts";
 import { sweepImage } from "../../../sweep/image.ts";
 import { readInput } from "../../../sweep/input.ts";
 import { sweepJob } from "../../../sweep/job.ts";
-import { taskFiles } from "../../../sweep/runner.ts";
+import { sweepWork } from "../../../sweep/runner.ts";
+import { withTracker } from "../../../sweep/sidecars/own-tracker.ts";
 import { trackingOf } from "../../../sweep/tracking.ts";
 import { basicAuth, smallConfig } from "../synth.ts";
 
@@ -24,7 +25,7 @@ function job(options: Record<string, unknown>, script = "true", more: Partial<Ho
     config.sweep,
   );
   const target = { region: "global", namespace: "default" };
-  return sweepJob(input, taskFiles(input, {}), config, target, "python:3.12");
+  return sweepJob(sweepWork(input, {}), config, target, { tasks: "python:3.12" });
 }
 
 describe("the job of a sweep", () => {
@@ -69,7 +70,7 @@ describe("the job of a sweep", () => {
 
   it("is refused where the script is too large for Nomad to keep", () => {
     expect(() => job({}, `# ${"x".repeat(300_000)}`)).toThrow(
-      /most of them in sweep\/files\/script.sh; expected at most 262144: put what is larger into an image/,
+      /most of them in script.sh; expected at most 262144: put what is larger into an image/,
     );
   });
 });
@@ -85,29 +86,75 @@ describe("the image of the tasks", () => {
 });
 
 describe("the tracker of the tasks", () => {
+  const config = checkConfig(smallConfig(), "homelab.config.ts");
+  const none = { env: {}, secrets: {}, sidecars: [], tracker: "service" as const };
+
   it("is the deployment, under the address of the other tool's as well", () => {
-    const config = checkConfig(smallConfig(), "homelab.config.ts");
     const env = { MLFLOW_TRACKING_URI: "http://coiled-scheduler:5000", A: "1" };
-    const { variables, env: left, notices } = trackingOf(config, env, {}, {});
+    const { variables, env: left, notices, tracker } = trackingOf(config, { ...none, env }, {});
     expect(variables.MLFLOW_TRACKING_URI).toBe("http://mlflow.lan");
     expect(left).toEqual({ A: "1" });
-    expect(notices).toHaveLength(1);
-    const own = { MLFLOW_TRACKING_URI: "http://other.lan" };
-    expect(trackingOf(config, own, {}, {})).toMatchObject({ env: own, notices: [] });
+    expect(notices).toEqual([
+      "MLFLOW_TRACKING_URI=http://coiled-scheduler:5000 is taken for this deployment's, http://mlflow.lan",
+    ]);
+    expect(tracker).toBe("service");
+    const own = { MLFLOW_TRACKING_URI: "http://ada:hush@other.lan/mlflow/" };
+    expect(trackingOf(config, { ...none, env: own }, {})).toMatchObject({
+      env: own,
+      notices: [],
+      tracker: "http://other.lan/mlflow",
+    });
+  });
+
+  it("is a sidecar where one has the port that the environment asks for", () => {
+    const env = { MLFLOW_TRACKING_URI: "http://coiled-scheduler:5000" };
+    const sidecars = withTracker([]);
+    expect(trackingOf(config, { ...none, env, sidecars }, {})).toMatchObject({
+      env,
+      notices: [],
+      tracker: "sidecar:5000",
+    });
+    const { variables, tracker } = trackingOf(
+      config,
+      { ...none, sidecars, tracker: "sidecar" },
+      {},
+    );
+    expect([variables.MLFLOW_TRACKING_URI, tracker]).toEqual([
+      "http://sweep-tracker:5000",
+      "sidecar:5000",
+    ]);
+    // One that is no tracker leaves the deployment in its place.
+    expect(trackingOf(config, { ...none, sidecars }, {}).tracker).toBe("service");
   });
 
   it.each([
     ["Traefik", { traefik: { basicAuth: { usersFile: "/etc/traefik/users" } } }],
     ["MLflow", basicAuth()],
   ])("gets the login of this environment as a secret where %s asks for one", (_, asks) => {
-    const config = checkConfig(smallConfig(asks), "homelab.config.ts");
+    const asking = checkConfig(smallConfig(asks), "homelab.config.ts");
     const login = { MLFLOW_TRACKING_USERNAME: "ada", MLFLOW_TRACKING_PASSWORD: "hush" };
-    const { variables, secrets, notices } = trackingOf(config, {}, {}, login);
+    const { variables, secrets, notices } = trackingOf(asking, none, login);
     expect(JSON.stringify(variables)).not.toContain("hush");
     expect(Object.keys(secrets)).toEqual(Object.keys(login));
     expect(notices).toEqual([]);
-    expect(trackingOf(config, {}, {}, {}).notices).toEqual([
+    expect(trackingOf(asking, none, {}).notices).toEqual([
       expect.stringContaining("the deployment asks for a login: set MLFLOW_TRACKING_USERNAME and"),
     ]);
+  });
+
+  it("gets no login of the deployment's where it is another", () => {
+    const asking = checkConfig(smallConfig(basicAuth()), "homelab.config.ts");
+    const login = { MLFLOW_TRACKING_USERNAME: "ada", MLFLOW_TRACKING_PASSWORD: "hush" };
+    const tracker = new URL("http://other.lan/mlflow/");
+    expect(trackingOf(asking, { ...none, tracker }, login)).toEqual({
+      variables: {
+        MLFLOW_TRACKING_URI: "http://other.lan/mlflow",
+        MLFLOW_DISABLE_TELEMETRY: "true",
+      },
+      secrets: {},
+      env: {},
+      tracker: "http://other.lan/mlflow",
+      notices: [],
+    });
   });
 });

@@ -6,7 +6,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { checkConfig } from "../../../config/check.ts";
 import { readInput } from "../../../sweep/input.ts";
 import { runLocally } from "../../../sweep/local.ts";
-import { readTaskLines, taskFiles } from "../../../sweep/runner.ts";
+import { sweepWork, taskScript, tasksOfScript } from "../../../sweep/runner.ts";
 import { HOSTILE, smallConfig } from "../synth.ts";
 
 const before = process.cwd();
@@ -25,13 +25,13 @@ async function ran(
 ) {
   writeFileSync("script.sh", script);
   const input = readInput(command, options, defaults);
-  const files = taskFiles(input, { MLFLOW_TRACKING_URI: "http://mlflow.lan" });
+  const text = taskScript(sweepWork(input, { MLFLOW_TRACKING_URI: "http://mlflow.lan" }));
   const said: Record<number, string[]> = {};
   const { exitCodes } = await runLocally(
     {
       name: input.name,
       tasks: input.tasks,
-      files,
+      script: text,
       secrets: {},
       maxWorkers: 1,
       failFast: false,
@@ -41,7 +41,7 @@ async function ran(
       said[id] = [...(said[id] ?? []), line];
     },
   );
-  return { said, exitCodes: Object.fromEntries(exitCodes), files };
+  return { said, exitCodes: Object.fromEntries(exitCodes), text };
 }
 
 describe("a task", () => {
@@ -119,9 +119,8 @@ describe("a task", () => {
 
   it("is found again in the file that the job carries", async () => {
     writeFileSync("values", `plain\n${hostile}\n`);
-    const { files } = await ran("true", { mapOverFile: "values" });
-    const lines = files.find(({ path }) => path === "sweep/tasks")?.text ?? "";
-    expect(readTaskLines(lines)).toEqual([
+    const { text } = await ran("#7 x", { mapOverFile: "values" });
+    expect(tasksOfScript(text)).toEqual([
       { id: 0, input: "plain" },
       { id: 1, input: hostile },
     ]);

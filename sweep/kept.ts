@@ -1,0 +1,138 @@
+/** What the volume for files knows of a sweep, when Nomad has forgotten it. */
+import type { FileServer } from "../files/file-server.ts";
+import { sweepFolder } from "../files/paths.ts";
+import { readTexts, writeTexts } from "../files/texts.ts";
+import type { TreeEntry } from "../files/tree.ts";
+import { type SweepStatus, type TaskStatus, totalsOf } from "./gather.ts";
+import { LOG_FILE, MANIFEST_FILE, SWEEP_FILE, TASK_FILE, TASKS, VALUES_FILE } from "./outputs.ts";
+import { readTaskLines } from "./runner.ts";
+import type { MlflowRun } from "./runs.ts";
+import { SERVICE } from "./tracker.ts";
+
+/** What the manifest of a sweep says of a task. */
+export interface KeptTask extends TaskStatus {
+  /** What it said, below the sweep's folder. */
+  readonly log?: string;
+  /** Of a grid. */
+  readonly parameters?: Readonly<Record<string, string>>;
+  readonly run?: MlflowRun;
+}
+
+/** The manifest. */
+export interface KeptSweep extends SweepStatus {
+  readonly tasks: readonly KeptTask[];
+  /** Another one when a task has ended since. */
+  readonly records: string;
+}
+
+/** A TASK_FILE. */
+interface TaskRecord {
+  readonly id: number;
+  readonly exitCode: number;
+  readonly parameters: Readonly<Record<string, string>>;
+  readonly startedAt: string;
+  readonly finishedAt: string;
+  readonly node: string;
+  readonly allocation: string;
+}
+
+/**
+ * Reads what is kept of a sweep; where tasks have ended since its manifest was written, it is written
+ * anew.
+ *
+ * @param runsOf asks for the runs of the sweep, when they are needed
+ * @returns undefined where there is nothing of it
+ * @throws UserError
+ */
+export async function readKept(
+  server: FileServer,
+  name: string,
+  runsOf: () => Promise<ReadonlyMap<number, MlflowRun>>,
+): Promise<KeptSweep | undefined> {
+  const folder = sweepFolder(name);
+  const tree = await server.tree(folder);
+  if (!tree) return undefined;
+  const records = recordsIn(tree);
+  const before = await readTexts(server, folder, [MANIFEST_FILE]);
+  const manifest = JSON.parse(before.get(MANIFEST_FILE) ?? "null") as KeptSweep | null;
+  if (manifest?.records === summaryOf(records)) return manifest;
+  const wanted = [SWEEP_FILE, VALUES_FILE, ...records.map(({ path }) => path)];
+  const texts = await readTexts(server, folder, wanted);
+  if (!texts.has(SWEEP_FILE)) return undefined;
+  const found = { ...compose(texts, await runsOf()), records: summaryOf(records) };
+  await writeManifest(server, found);
+  return found;
+}
+
+function recordsIn(tree: readonly TreeEntry[]): TreeEntry[] {
+  const form = new RegExp(`^${TASKS}/\\d+/${TASK_FILE}$`);
+  return tree.filter(({ path }) => form.test(path));
+}
+
+/** Not by the manifest's own time: the clocks of two machines differ. */
+function summaryOf(records: readonly TreeEntry[]): string {
+  const newest = records.reduce((latest, { mtimeMs }) => Math.max(latest, mtimeMs), 0);
+  return `${records.length} until ${new Date(newest).toISOString()}`;
+}
+
+/** Writes down what Nomad says of a sweep, with its runs. @throws UserError */
+export async function keepStatus(
+  server: FileServer,
+  sweep: SweepStatus,
+  runs: ReadonlyMap<number, MlflowRun>,
+): Promise<void> {
+  const tasks = sweep.tasks.map((task) => withPlaces(task, runs));
+  const records = recordsIn((await server.tree(sweepFolder(sweep.name))) ?? []);
+  await writeManifest(server, { ...sweep, tasks, records: summaryOf(records) });
+}
+
+async function writeManifest(server: FileServer, sweep: KeptSweep): Promise<void> {
+  const text = `${JSON.stringify(sweep, undefined, 2)}\n`;
+  await writeTexts(server, sweepFolder(sweep.name), { [MANIFEST_FILE]: text });
+}
+
+/** A sweep by what its tasks have left. @param texts of its files, by their paths */
+export function compose(
+  texts: ReadonlyMap<string, string>,
+  runs: ReadonlyMap<number, MlflowRun>,
+): Omit<KeptSweep, "records"> {
+  const known = JSON.parse(texts.get(SWEEP_FILE) ?? "{}");
+  const { name, command, submittedAt, failFast } = known as SweepStatus;
+  const tasks = readTaskLines(texts.get(VALUES_FILE) ?? "").map(({ id, input }, index) => {
+    const text = texts.get(`${TASKS}/${id}/${TASK_FILE}`);
+    const record = text === undefined ? undefined : (JSON.parse(text) as TaskRecord);
+    return withPlaces({ id, index, value: input, restarts: 0, ...ended(record) }, runs);
+  });
+  return {
+    name,
+    command,
+    submittedAt,
+    failFast,
+    tracker: SERVICE,
+    kept: true,
+    ...totalsOf(tasks),
+    tasks,
+  };
+}
+
+/** A task that has left nothing did not come to its end. */
+function ended(record: TaskRecord | undefined) {
+  if (!record) return { state: "stopped" } as const;
+  const { exitCode, parameters, startedAt, finishedAt, node, allocation } = record;
+  return {
+    state: exitCode === 0 ? ("done" as const) : ("failed" as const),
+    seconds: Math.max(0, (Date.parse(finishedAt) - Date.parse(startedAt)) / 1000),
+    ...{ exitCode, parameters, startedAt, finishedAt, node, allocation },
+  };
+}
+
+function withPlaces(task: TaskStatus, runs: ReadonlyMap<number, MlflowRun>): KeptTask {
+  const run = runs.get(task.index);
+  return {
+    ...task,
+    ...(task.state === "done" || task.state === "failed"
+      ? { log: `${TASKS}/${task.id}/${LOG_FILE}` }
+      : {}),
+    ...(run ? { run } : {}),
+  };
+}

@@ -1,0 +1,75 @@
+/** Reads each option of a sweep that takes more than a line to read. */
+import { basename } from "node:path";
+import type { SecretSources } from "../secrets/spec.ts";
+import type { Entry, Inputs } from "./entries.ts";
+import { readEnvFile } from "./env-file.ts";
+import * as parse from "./parse.ts";
+import type { Sidecar } from "./sidecars/sidecar.ts";
+import { readSidecars } from "./sidecars/spec.ts";
+import { array, grid, mapOverLines, mapOverValues, ntasks, type Tasks } from "./tasks.ts";
+import { Wrong } from "./wrong.ts";
+
+export function readScript(file: string): { name: string; text: string; problems: string[] } {
+  const name = basename(file);
+  const wrong = (problem: string) => ({ name, text: "", problems: [`${file}: ${problem}`] });
+  // Nomad would read the first two as a variable of its own.
+  if (/[$%]\{|\p{Cc}/u.test(name)) return wrong("expected a name without ${ and %{");
+  try {
+    const text = parse.textFile(file);
+    return text.trim() === "" ? wrong("the script is empty") : { name, text, problems: [] };
+  } catch (error) {
+    if (!(error instanceof Wrong)) throw error;
+    return wrong(`expected ${error.message}`);
+  }
+}
+
+export function readTasks(inputs: Inputs): Tasks {
+  const entry = inputs.tasks();
+  if (!entry) return ntasks("1");
+  const readers: Record<string, (text: string) => Tasks> = {
+    "map-over-values": mapOverValues,
+    "map-over-file": (file) => mapOverLines(parse.textFile(file)),
+    grid: (text) => grid(text.split(/\s+/)),
+    ntasks,
+    array,
+  };
+  const reader = readers[entry.key] ?? ntasks;
+  let found: Tasks | undefined;
+  inputs.all(entry.key, (text, each) => {
+    const tasks = reader(text);
+    if (each === entry) found = tasks;
+  });
+  return found ?? ntasks("1");
+}
+
+/** What counts most is said first, and so comes last here. */
+export function readEnv(inputs: Inputs): Record<string, string> {
+  const files = inputs.all("env-file", (file) => {
+    const { variables, problems } = readEnvFile(parse.textFile(file), file);
+    inputs.problems.push(...problems);
+    return variables;
+  });
+  const said = inputs.all("env", parse.variable).reverse();
+  return { ...Object.assign({}, ...files.reverse()), ...Object.fromEntries(said) };
+}
+
+export function sidecarsOf(inputs: Inputs, hasVolume: boolean) {
+  return (file: string): readonly Sidecar[] => {
+    const { sidecars, problems } = readSidecars(parse.textFile(file), file, hasVolume);
+    inputs.problems.push(...problems);
+    return sidecars;
+  };
+}
+
+export function readSecretSources(inputs: Inputs): SecretSources {
+  const said = inputs.all("secret-env", parse.secretVariable).reverse();
+  return Object.fromEntries(
+    said.map(([name, source]) => [name, { key: `--secret-env ${name}`, source }]),
+  );
+}
+
+/** Of the tool of the COILED headers it is a number of CPUs. */
+export function cpu(text: string, { layer }: Entry): number {
+  if (layer === "COILED") return 1000 * parse.whole(1, 1000)(text);
+  return parse.whole(1, 1_000_000)(text);
+}
