@@ -17,6 +17,7 @@ import { Bench } from "./bench.ts";
 import { configChange } from "./config-change.ts";
 import { count } from "./count.ts";
 import type { Figure, Row } from "./figure.ts";
+import { files } from "./files.ts";
 import { firstDeploy } from "./first-deploy.ts";
 import { imageSize } from "./image-size.ts";
 import { logMetric } from "./log-metric.ts";
@@ -44,6 +45,7 @@ const FIGURES: readonly Figure[] = [
   artifactStores,
   count,
   sweep,
+  files,
 ];
 
 interface Options {

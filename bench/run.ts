@@ -8,6 +8,8 @@ export interface RunOptions {
   readonly patience?: number;
   /** Runs even when we were told to stop: what tidies up. */
   readonly anyway?: boolean;
+  /** Gives back what it printed as errors, too. @default false */
+  readonly errorsToo?: boolean;
 }
 
 /** Ctrl-C: ends the command that runs, and lets no other begin. */
@@ -21,7 +23,7 @@ export const interruption = new AbortController();
 export async function run(
   command: string,
   args: readonly string[],
-  { cwd, env, input, patience = 600, anyway = false }: RunOptions = {},
+  { cwd, env, input, patience = 600, anyway = false, errorsToo = false }: RunOptions = {},
 ): Promise<string> {
   const result = await execa(command, [...args], {
     cwd,
@@ -33,7 +35,7 @@ export async function run(
     timeout: patience * 1000,
     forceKillAfterDelay: 10_000,
   });
-  if (!result.failed) return String(result.stdout);
+  if (!result.failed) return String(errorsToo ? result.all : result.stdout);
   const why = result.timedOut ? `did not end in ${patience} s` : `ended with ${result.exitCode}`;
   const said = String(result.all).split("\n").slice(-30).join("\n");
   throw new Error(`${[command, ...args].join(" ")}: ${why}\n${said}`);

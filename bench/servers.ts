@@ -138,7 +138,7 @@ async function start(
     if (kills >= KILLS_TO_GIVE_UP) throw new Error(`killed for memory ${kills} times`);
     if (!existsSync(`/proc/${pid}`) || Date.now() > end)
       throw new Error(
-        `it does not answer\n${await bench.docker(["logs", "--tail", "20", container])}`,
+        `it does not answer\n${await bench.docker(["logs", "--tail", "20", container], { errorsToo: true })}`,
       );
     interruption.signal.throwIfAborted();
     await sleep(500);

@@ -45,7 +45,8 @@ export async function withStores<T>(bench: Bench, use: (stores: Stores) => Promi
     await sql(server, `CREATE DATABASE ${DATABASE}`);
     return await use({
       image: await buildWithDrivers(bench),
-      database: `${uriOf(server)}/${DATABASE}`,
+      // SQLAlchemy's own default is a driver that neither image has; a deploy names this one, too.
+      database: `${uriOf(server, "postgresql+psycopg2")}/${DATABASE}`,
       endpoint: `http://${bridge}:${settings.ports.s3}`,
     });
   } finally {
@@ -146,8 +147,8 @@ async function buildWithDrivers(bench: Bench): Promise<string> {
   return image;
 }
 
-function uriOf(server: string): string {
-  return `postgresql://${LAB_SUPERUSER.name}:${LAB_SUPERUSER.password}@${server}`;
+function uriOf(server: string, scheme = "postgresql"): string {
+  return `${scheme}://${LAB_SUPERUSER.name}:${LAB_SUPERUSER.password}@${server}`;
 }
 
 async function sql(server: string, command: string): Promise<void> {

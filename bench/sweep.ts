@@ -24,7 +24,8 @@ const TASK = "sleep 0.1";
 
 /**
  * Trivial tasks on a Nomad agent of their own, without containers, which would take most of the time on
- * all sides: by a sweep, by a batch job and by dispatches as one writes them by hand.
+ * all sides: by a sweep, by a batch job and by dispatches as one writes them by hand. And once by a batch
+ * job that gives each task its value, as a sweep does: what of the difference is Nomad's own.
  */
 export const sweep: Figure = {
   name: "sweep",
@@ -55,15 +56,18 @@ interface Sample {
 async function compare(side: Side, count: number, rounds: number): Promise<Row[]> {
   const sweeps = (round: number) => side.sample(() => side.sweep(`sweep-${count}-${round}`, count));
   const { ours, theirs } = await inTurn(rounds, sweeps, (round) =>
-    side.sample(() => side.batchJob(`batch-${count}-${round}`, count)),
+    side.sample(() => side.batchJob(`batch-${count}-${round}`, count, BARE)),
+  );
+  const withValues = await side.sample(() =>
+    side.batchJob(`valued-${count}`, count, valued(count)),
   );
   const dispatched = await side.sample(() => side.dispatches(count));
   const of = (samples: readonly Sample[], key: keyof Sample) =>
     median(samples.map((each) => each[key]));
   const [time, byHand] = [of(ours, "seconds"), of(theirs, "seconds")];
   const what = `sweep, ${count} task${count === 1 ? "" : "s"}`;
-  const nomad = [of(ours, "nomad"), of(theirs, "nomad"), dispatched.nomad].map((each) =>
-    each.toFixed(1),
+  const nomad = [of(ours, "nomad"), of(theirs, "nomad"), withValues.nomad, dispatched.nomad].map(
+    (each) => each.toFixed(1),
   );
   return [
     {
@@ -76,7 +80,14 @@ async function compare(side: Side, count: number, rounds: number): Promise<Row[]
         ? { target: { text: `<= ${MOST} x batch job`, reached: time <= MOST * byHand } }
         : {}),
       samples: { ours, theirs },
-      note: `CPU of Nomad: ${nomad[0]} s, batch job ${nomad[1]} s, dispatches ${nomad[2]} s`,
+      note: `CPU of Nomad: ${nomad[0]} s, batch job ${nomad[1]} s, with values ${nomad[2]} s, dispatches ${nomad[3]} s`,
+    },
+    {
+      what,
+      unit: "s",
+      ours: time,
+      comparison: { with: "batch job with values", value: withValues.seconds },
+      samples: { ours, withValues },
     },
     {
       what,
@@ -146,9 +157,9 @@ class Side {
     await this.homelab(["status", name]);
   }
 
-  async batchJob(name: string, count: number): Promise<void> {
+  async batchJob(name: string, count: number, tasks: string): Promise<void> {
     const file = join(this.folder, `${name}.hcl`);
-    writeFileSync(file, batch(name, count));
+    writeFileSync(file, batch(name, count, tasks));
     await this.nomad(["job", "run", "-detach", file]);
     await this.ended(name, count);
   }
@@ -191,24 +202,45 @@ class Side {
 
 const SMALL = ["--driver", "raw_exec", "--cpu", "10", "--memory", "10"];
 
-const GROUP = `
+const BARE = task(`args = ["-c", "${TASK}"]`);
+
+/** The script gets the task's value, as a sweep's does. */
+function valued(count: number): string {
+  return task(
+    `args = ["local/task.sh"]`,
+    `
+      template {
+        destination = "local/task.sh"
+        data        = <<EOF
+set -- ${times(count).join(" ")}
+shift "$NOMAD_ALLOC_INDEX"
+export VALUE="$1"
+${TASK}
+EOF
+      }`,
+  );
+}
+
+function task(args: string, more = ""): string {
+  return `
     task "task" {
       driver = "raw_exec"
       config {
         command = "/bin/sh"
-        args    = ["-c", "${TASK}"]
-      }
+        ${args}
+      }${more}
       resources {
         cpu    = 10
         memory = 10
       }
     }`;
+}
 
-function batch(name: string, count: number): string {
+function batch(name: string, count: number, tasks: string): string {
   return `job "${name}" {
   type = "batch"
   group "tasks" {
-    count = ${count}${GROUP}
+    count = ${count}${tasks}
   }
 }
 `;
@@ -218,7 +250,7 @@ function dispatched(): string {
   return `job "dispatched" {
   type = "batch"
   parameterized {}
-  group "tasks" {${GROUP}
+  group "tasks" {${BARE}
   }
 }
 `;

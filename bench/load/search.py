@@ -68,10 +68,11 @@ def main() -> None:
     parser.add_argument("--runs", type=int, default=10_000)
     args = parser.parse_args()
 
+    # Its connection is closed by the server while runs are made.
+    first = Client(args.url)
+    experiment_id = experiment(first)
+    make_runs(args.url, experiment_id, args.runs - count(first, experiment_id))
     clients = [Client(args.url) for _ in range(args.clients)]
-    experiment_id = experiment(clients[0])
-    missing = args.runs - count(clients[0], experiment_id)
-    make_runs(args.url, experiment_id, missing)
 
     def search(index: int, step: int) -> None:
         rate = RATES[(index + step) % len(RATES)]
