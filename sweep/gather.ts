@@ -207,7 +207,8 @@ function stateOfAllocation(
 ): TaskState {
   switch (allocation.ClientStatus) {
     case "pending":
-      return allocation.DesiredStatus === "run" ? "starting" : "stopped";
+      // One that is to be stopped, too: it may still start, and Nomad says when it has ended.
+      return "starting";
     case "running":
       return "running";
     case "complete":

@@ -129,6 +129,12 @@ describe("a sweep's status", () => {
     expect([status.state, status.tasks[1]?.state]).toEqual(["stopped", "stopped"]);
   });
 
+  it("is not stopped before a task is that was about to start, which runs for a moment yet", () => {
+    const all = [allocation(0, "pending", { DesiredStatus: "stop" })];
+    const status = sweepStatus(job("0 a\n", { Stop: true }), all);
+    expect([status.state, status.tasks[0]?.state]).toEqual(["running", "starting"]);
+  });
+
   it("says why a task failed where the exit code does not", () => {
     const killed = allocation(0, "failed", { exit: 137 });
     const end = killed.TaskStates?.task?.Events?.[0];
