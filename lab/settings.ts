@@ -80,7 +80,11 @@ export interface LabSettings {
     /** What was known of each job when it was last registered by the CLI, see registrations.ts. */
     readonly registrationDir: string;
   };
-  readonly traefik: { readonly configFile: string };
+  readonly traefik: {
+    readonly configFile: string;
+    /** It reads every file in it, and again when one changes: certificates, say. */
+    readonly dynamicDir: string;
+  };
   readonly dnsmasq: {
     readonly configFile: string;
     /** It reads every .conf file in it; the playbook puts its own there. */
@@ -153,7 +157,7 @@ export function labSettings(env: NodeJS.ProcessEnv = process.env): LabSettings {
       clientConfigFile: join(nomadConfigDir, "00-lab.json"),
       registrationDir: join(dir, "nomad", "registrations"),
     },
-    traefik: { configFile: join(dir, "traefik.yml") },
+    traefik: { configFile: join(dir, "traefik.yml"), dynamicDir: join(dir, "traefik.d") },
     dnsmasq: {
       configFile: join(dir, "dnsmasq", "dnsmasq.conf"),
       recordDir: join(dir, "dnsmasq", "records"),

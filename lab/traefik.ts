@@ -1,5 +1,4 @@
 import { mkdirSync } from "node:fs";
-import { dirname } from "node:path";
 import { stringify } from "yaml";
 import { whySilent } from "./http.ts";
 import { ensureServer, type ServerCommand, stopServer } from "./servers.ts";
@@ -18,10 +17,11 @@ export async function ensureTraefik(
   work: Work,
 ): Promise<"started" | "running"> {
   const { settings } = work;
-  mkdirSync(dirname(settings.traefik.configFile), { recursive: true });
+  mkdirSync(settings.traefik.dynamicDir, { recursive: true });
   const { traefik: port, nomadHttp } = settings.ports;
   const listen = ["127.0.0.1", ...(bridge ? [bridge] : [])].map((each) => `${each}:${port}`);
-  const config = traefikConfig(listen, `http://127.0.0.1:${nomadHttp}`);
+  const nomad = `http://127.0.0.1:${nomadHttp}`;
+  const config = traefikConfig(listen, nomad, settings.traefik.dynamicDir);
   if (writeIfChanged(settings.traefik.configFile, config)) await stopServer(settings, "traefik");
   return ensureServer(settings, traefik(settings, binary), work.signal);
 }
@@ -31,8 +31,13 @@ export async function ensureTraefik(
  *
  * @param listen ADDRESS:PORT of its entry points, which are all the same but for that
  * @param nomad origin of Nomad's HTTP API, whose services it routes to
+ * @param dynamicDir folder with what it reads besides, such as certificates
  */
-export function traefikConfig(listen: readonly string[], nomad: string): string {
+export function traefikConfig(
+  listen: readonly string[],
+  nomad: string,
+  dynamicDir?: string,
+): string {
   const entryPoints = listen.map((address, index): [string, object] => [
     index === 0 ? "web" : `web-${index + 1}`,
     {
@@ -46,6 +51,7 @@ export function traefikConfig(listen: readonly string[], nomad: string): string 
     log: { level: "WARN" },
     entryPoints: Object.fromEntries(entryPoints),
     providers: {
+      ...(dynamicDir ? { file: { directory: dynamicDir, watch: true } } : {}),
       nomad: {
         endpoint: { address: nomad },
         exposedByDefault: false,

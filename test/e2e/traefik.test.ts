@@ -1,15 +1,18 @@
 /** The way of a browser and of a client: the name, the DNS server, Traefik, MLflow. */
 import { createHash, randomBytes } from "node:crypto";
-import { writeFileSync } from "node:fs";
+import { rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { Readable } from "node:stream";
 import { setTimeout as sleep } from "node:timers/promises";
 import { Agent, request } from "undici";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { stringify } from "yaml";
 import { ask } from "../../dns/question.ts";
 import type { NomadAllocation } from "../../nomad/types.ts";
 import { Checkout } from "../checkout.ts";
 import { nomad, settings } from "../deployed.ts";
+import { makeAuthority } from "../tls-front.ts";
+import { Tracking } from "./tracking.ts";
 
 const NAME = "mlflow.localhost";
 const HOST = `${NAME}:${settings.ports.traefik}`;
@@ -132,6 +135,42 @@ describe("through Traefik", () => {
     expect((await search()).status).toBe(401);
     expect((await search(login("ada:wrong"))).status).toBe(401);
     expect((await search(login("ada:secret of a test"))).status).toBe(200);
+  });
+
+  it("https ends there, with a certificate that clients verify, and the deploy passes its check by it", async () => {
+    const authority = await makeAuthority();
+    const { certificate, key } = await authority.issue("DNS:localhost");
+    const own = join(settings.traefik.dynamicDir, "test.yml");
+    writeFileSync(
+      own,
+      stringify({ tls: { certificates: [{ certFile: certificate, keyFile: key }] } }),
+    );
+    const url = `https://localhost:${settings.ports.traefik}`;
+    checkout.configure(`url: "${url}", traefik: { tls: true, entryPoints: ["web"] }`);
+    try {
+      const untrusted = await checkout.make("deploy");
+      expect(untrusted.exitCode).not.toBe(0);
+      expect(untrusted.output).toContain(
+        "set NODE_EXTRA_CA_CERTS to the certificate of its authority",
+      );
+      process.env.NODE_EXTRA_CA_CERTS = authority.certificate;
+      const { output, exitCode } = await checkout.make("deploy");
+      expect(exitCode, output).toBe(0);
+      expect(output).toContain(url);
+      const trusting = { MLFLOW_TRACKING_SERVER_CERT_PATH: authority.certificate };
+      const tracking = new Tracking(url, trusting);
+      await tracking.expectThere(await tracking.log(`https-${Date.now()}`));
+      expect((await checkout.homelab(["doctor"], { env: trusting })).output).toContain(
+        "All is well.",
+      );
+      const { stderr } = await new Tracking(url).start(["log", "x"]);
+      expect(stderr).toContain("CERTIFICATE_VERIFY_FAILED");
+      // Nothing answers by http any more.
+      expect((await asks("/health")).status).toBe(404);
+    } finally {
+      delete process.env.NODE_EXTRA_CA_CERTS;
+      rmSync(own);
+    }
   });
 
   it("an address that is not let in is told of by the check", async () => {

@@ -17,6 +17,7 @@ describe("the lab's Traefik", () => {
       web: { address: "127.0.0.1:30080", transport },
       "web-2": { address: "172.17.0.1:30080", transport },
     });
+    expect(providers.file).toBeUndefined();
     expect(providers.nomad.endpoint.address).toBe("http://127.0.0.1:30046");
   });
 
