@@ -10,6 +10,7 @@ import { secretTemplate } from "../secrets/template.ts";
 import { render } from "../templates/render.ts";
 import { escapeTerraform } from "./escape-terraform.ts";
 import { JobClaim } from "./job-claim.ts";
+import { JobEnd } from "./job-end.ts";
 import { type JobVolume, withReferences } from "./mlflow-job.ts";
 import { runScript } from "./run-script.ts";
 import { TaskSecrets } from "./task-secrets.ts";
@@ -57,6 +58,9 @@ export interface ManagedDatabaseProps {
   /** What has to be done before it is looked at: the claim of the server's job, the volume. */
   readonly dependsOn: ITerraformDependable[];
 }
+
+/** Seconds for its shutdown, of which Nomad's clients allow 30, and some for Nomad. */
+const PATIENCE = 90;
 
 /** Stands for a Terraform reference while the jobspec is rendered, which must not be quoted. */
 const OWNER = "homelab-mlflow-owner";
@@ -118,6 +122,14 @@ export class ManagedDatabase extends Construct {
       purgeOnDestroy: true,
       rerunIfDead: true,
       dependsOn: [looked, ...secrets.written],
+    });
+
+    new JobEnd(this, "end", {
+      root: props.root,
+      nomad,
+      job: name,
+      patience: PATIENCE,
+      after: job,
     });
 
     this.healthy = new DataResource(this, "healthy", {

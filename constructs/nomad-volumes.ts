@@ -34,6 +34,8 @@ export interface NomadVolumesProps {
    * @default ansible/generated in the repository
    */
   readonly directory?: string;
+  /** What runs each time before the playbook does, which may restart the agents. */
+  readonly before?: readonly LocalExecProvisioner[];
   /** What has to be done before the playbook runs. */
   readonly dependsOn?: ITerraformDependable[];
 }
@@ -142,7 +144,7 @@ export class NomadVolumes extends Construct {
           ...rendered.map(([, content]) => content),
         ]),
       },
-      provisioners: [runPlaybook(config, inventory, playbook)],
+      provisioners: [...(props.before ?? []), runPlaybook(config, inventory, playbook)],
       dependsOn: props.dependsOn,
     });
   }

@@ -12,10 +12,12 @@ import { DeploymentCheck } from "../constructs/deployment-check.ts";
 import { DnsRecord } from "../constructs/dns-record.ts";
 import { escapeTerraform } from "../constructs/escape-terraform.ts";
 import { JobClaim } from "../constructs/job-claim.ts";
+import { JobEnd } from "../constructs/job-end.ts";
 import { ManagedDatabase } from "../constructs/managed-database.ts";
 import { MlflowJob } from "../constructs/mlflow-job.ts";
 import { NomadVolumes } from "../constructs/nomad-volumes.ts";
 import { registryLogin } from "../constructs/registry-login.ts";
+import { runScript } from "../constructs/run-script.ts";
 import { ServerImage } from "../constructs/server-image.ts";
 import { StoreProbe } from "../constructs/store-probe.ts";
 import { TaskSecrets } from "../constructs/task-secrets.ts";
@@ -65,6 +67,9 @@ export class MlflowStack extends TerraformStack {
     const url = clientUrl(config);
 
     const nomad = this.nomad(target);
+
+    // The server's own time, that in which the proxy forgets it, and some for Nomad.
+    const patience = config.job.killTimeout + 90;
 
     const claim = new JobClaim(this, "job-claim", {
       root,
@@ -119,6 +124,13 @@ export class MlflowStack extends TerraformStack {
             clients: config.clients,
             nomadClient: config.nomadClient,
             run: config.ansible.run,
+            before: [
+              runScript(root, "check/settle.ts", {
+                HOMELAB_NOMAD: escapeTerraform(JSON.stringify(target)),
+                HOMELAB_JOB: config.job.name,
+                HOMELAB_PATIENCE: String(patience),
+              }),
+            ],
             dependsOn: [after],
           })
         : undefined;
@@ -182,6 +194,14 @@ export class MlflowStack extends TerraformStack {
         ...ofArtifacts.written,
         ...(probe ? [probe.resource] : []),
       ],
+    });
+
+    new JobEnd(this, "job-end", {
+      root,
+      nomad: target,
+      job: config.job.name,
+      patience,
+      after: job.resource,
     });
 
     const record = new DnsRecord(this, "dns-record", {

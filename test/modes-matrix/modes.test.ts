@@ -1,7 +1,9 @@
 /** Every mode, each deployed to the lab, and used by MLflow's own client as its users would. */
+import { execa } from "execa";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { DeploymentStatus } from "../../status/render.ts";
 import { Checkout } from "../checkout.ts";
+import { dockerHost } from "../deployed.ts";
 import { type Logged, Tracking } from "../e2e/tracking.ts";
 import { type Stores, startMysql, startStores, stopStores } from "../stores.ts";
 import { type Authority, makeAuthority } from "../tls-front.ts";
@@ -29,6 +31,13 @@ afterAll(async () => {
   await stopStores();
 });
 
+/** Names of containers in which a server runs. */
+async function serversLeft(): Promise<string[]> {
+  const args = ["ps", "--format", "{{.Names}}", "--filter", "name=^mlflow_"];
+  const { stdout } = await execa("docker", args, { env: { DOCKER_HOST: dockerHost } });
+  return stdout.split("\n").filter((each) => each !== "");
+}
+
 describe.each(MODES.map((mode) => [mode.title, mode] as const))("%s", (title, mode) => {
   const { config, client } = mode;
   /** The client's environment: what `homelab env` gives it, and what it has of its own. */
@@ -36,10 +45,12 @@ describe.each(MODES.map((mode) => [mode.title, mode] as const))("%s", (title, mo
   let tracking: Tracking;
   let logged: Logged;
 
-  // Whatever becomes of it, the next mode begins with nothing deployed: it has other stores.
+  // Whatever becomes of it, the next mode begins with nothing deployed: it has other stores, and may
+  // restart the client's agent at once.
   afterAll(async () => {
     const { output, exitCode } = await checkout.make("destroy", "YES=1");
     expect(exitCode, output).toBe(0);
+    expect(await serversLeft()).toEqual([]);
   });
 
   it("is deployed, and checked from outside", async () => {

@@ -28,6 +28,11 @@ describe("a PostgreSQL that the deploy runs", () => {
     expect(resource(json, "nomad_job", "mlflow-job").depends_on).toContain(probe);
   });
 
+  it("has ended before it is forgotten", () => {
+    const job = named(json, "nomad_job", "postgresql_job");
+    expect(resource(json, "terraform_data", "postgresql_end").depends_on).toEqual([job]);
+  });
+
   it("is not touched by what changes the server alone", () => {
     const before = resource(json, "nomad_job", "postgresql_job").jobspec;
     const changed = synth(

@@ -8,6 +8,7 @@ import {
   HOSTILE,
   jobspec,
   postgresql,
+  type Resource,
   resource,
   shared,
   smallConfig,
@@ -28,6 +29,26 @@ describe("the stack", () => {
     const check = resource(json, "terraform_data", "deployment-check");
     expect(check.depends_on).toEqual([job]);
     expect(check.lifecycle.replace_triggered_by).toEqual([job]);
+  });
+
+  it("has ended before it is forgotten, and is not stopped by a change of where Nomad is", () => {
+    const ends = ["http://nomad.lan:4646", "http://other.lan:4646"].map((address) =>
+      resource(synth(smallConfig({ nomad: { address } })), "terraform_data", "job-end"),
+    );
+    const [end, elsewhere] = ends;
+    expect(end.depends_on).toEqual([expect.stringContaining("nomad_job.mlflow-job")]);
+    expect(end.provisioner.map((each: Resource) => each["local-exec"].when)).toEqual(["destroy"]);
+    expect(elsewhere.input).not.toEqual(end.input);
+    expect(elsewhere.triggers_replace).toEqual(end.triggers_replace);
+  });
+
+  it("lets servers that were stopped end before the playbook may restart an agent", () => {
+    const { provisioner } = resource(synth(smallConfig()), "terraform_data", "nomad-volumes");
+    const commands = provisioner.map((each: Resource) => each["local-exec"].command);
+    expect(commands).toEqual([
+      expect.stringContaining("check/settle.ts"),
+      expect.stringContaining("ansible-playbook"),
+    ]);
   });
 
   it("runs the image by its digest and tags it with version.txt", () => {
