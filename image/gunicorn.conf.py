@@ -59,9 +59,11 @@ def when_ready(server):
     if "sqlite" in stores:
         import sqlalchemy.dialects.sqlite
 
+        import sqlite_statistics
         import sqlite_turns
 
         sqlite_turns.install()
+        sqlite_statistics.install()
     if "postgresql" in stores:
         import psycopg2
         import sqlalchemy.dialects.postgresql.psycopg2  # noqa: F401

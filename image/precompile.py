@@ -29,6 +29,7 @@ def done(command, *, extra_env, **_):
     import postgresql
     import proxied_artifacts
     import shorter_way
+    import sqlite_statistics
     import sqlite_turns
     import static_prefix
 

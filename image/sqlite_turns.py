@@ -24,7 +24,7 @@ import sqlalchemy
 SECONDS = 20
 # What a large transaction leaves behind of its journal.
 JOURNAL_BYTES = 1 << 20
-WRITES = ("INSERT", "UPDATE", "DELETE", "REPLACE")
+WRITES = ("INSERT", "UPDATE", "DELETE", "REPLACE", "ANALYZE")
 
 
 class Turns:
@@ -79,7 +79,7 @@ class Connection(sqlite3.Connection):
         return super().cursor(factory)
 
     def before(self, sql: str) -> None:
-        # The sqlite3 module begins a transaction at the first of these statements.
+        # The sqlite3 module begins a transaction at the first of these statements, all but the last.
         if (
             not self.mine
             and not self.in_transaction

@@ -106,6 +106,14 @@ describe.skipIf(!image)("a search for more runs than MLflow gives by default", (
   });
 });
 
+describe.skipIf(!image)("a search by a metric and a parameter on SQLite", () => {
+  test("is a fraction of the work with the statistics that the server makes, once there are runs", async () => {
+    const { times, ...found } = JSON.parse(await python("statistics.py"));
+    expect(found).toEqual({ new: false, there: true, found: 100, same: true });
+    expect(times).toBeGreaterThan(5);
+  });
+});
+
 describe.skipIf(!image)("the server when it is stopped", () => {
   test("finishes an upload under way and ends well below ten seconds", async () => {
     const result = JSON.parse(await python("stop.py"));
