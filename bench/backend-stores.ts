@@ -6,8 +6,8 @@ import { type BackendStore, withBothOn, withStores } from "./stores.ts";
 
 const STORES: readonly BackendStore[] = ["sqlite", "postgresql"];
 const CLIENTS = [1, 8, 32];
-/** With more at a time the requests of stock wait for each other's connections until they fail. */
-const BATCH_CLIENTS = [1, 8];
+/** With more at a time requests of stock wait until they fail: for each other's connections, for SQLite. */
+const FEWER_CLIENTS = [1, 8];
 const SECONDS = 3;
 const RUNS = 10_000;
 
@@ -23,9 +23,14 @@ const LOADS = [
     what: "log-batch of 1000",
     script: "log_metric.py",
     args: { batch: 1000 },
-    each: BATCH_CLIENTS,
+    each: FEWER_CLIENTS,
   },
-  { what: `search over ${RUNS} runs`, script: "search.py", args: { runs: RUNS }, each: CLIENTS },
+  {
+    what: `search over ${RUNS} runs`,
+    script: "search.py",
+    args: { runs: RUNS },
+    each: FEWER_CLIENTS,
+  },
 ] as const;
 
 /** Requests a second with each backend store, beside stock with the same. */

@@ -27,11 +27,6 @@ interface ServerOptions {
   readonly image?: string;
   /** On top of the image's. */
   readonly env?: Readonly<Record<string, string>>;
-  /**
-   * Name of the folder with its volumes; with the same name two servers have the same.
-   * @default its own
-   */
-  readonly data?: string;
   /** Memory limit of the container, MB of 2^20 bytes; none when absent. */
   readonly memory?: number;
 }
@@ -72,17 +67,17 @@ export async function withServer<T>(
   use: (server: Server) => Promise<T>,
 ): Promise<T> {
   const container = `homelab-bench-${options.name}`;
-  const data = dataDirectory(bench, options.data ?? options.name);
+  const data = dataDirectory(bench, options.name);
   try {
     return await use(await start(bench, options, container, data));
   } finally {
     await bench.docker(["rm", "--force", "--volumes", container], { anyway: true });
-    if (!options.data) rmSync(data, { recursive: true, force: true });
+    rmSync(data, { recursive: true, force: true });
   }
 }
 
 /** Where a server's volumes are. */
-export function dataDirectory({ settings }: Bench, name: string): string {
+function dataDirectory({ settings }: Bench, name: string): string {
   return join(settings.dir, "bench", name);
 }
 
@@ -98,12 +93,12 @@ export async function withBothServers<T>(
 
 async function start(
   bench: Bench,
-  { command, memory, data: shared, env = {}, image = bench.image }: ServerOptions,
+  { command, memory, env = {}, image = bench.image }: ServerOptions,
   container: string,
   data: string,
 ): Promise<Server> {
   await bench.ensureDeployed(); // which makes the image
-  if (!shared) rmSync(data, { recursive: true, force: true });
+  rmSync(data, { recursive: true, force: true });
   const { uid, gid } = bench.config.image;
   const volumes = { backend: "/mnt/backend_store", artifacts: "/mnt/artifacts" };
   for (const name of Object.keys(volumes)) {

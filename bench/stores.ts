@@ -1,5 +1,5 @@
 /** PostgreSQL and S3 beside the bench's lab, and the servers that keep their data there. */
-import { mkdirSync, rmSync } from "node:fs";
+import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { checkConfig } from "../config/check.ts";
 import { bridgeAddress } from "../lab/bridge.ts";
@@ -9,7 +9,7 @@ import { ensureVersitygw, LAB_S3_ACCOUNT } from "../lab/versitygw.ts";
 import { storageEnvironment } from "../stacks/storage-environment.ts";
 import type { Bench } from "./bench.ts";
 import { interruption, run } from "./run.ts";
-import { dataDirectory, ours, type Server, stock, withServer } from "./servers.ts";
+import { ours, type Server, stock, withServer } from "./servers.ts";
 
 export const BUCKET = "bench";
 const DATABASE = "bench";
@@ -56,8 +56,8 @@ export async function withStores<T>(bench: Bench, use: (stores: Stores) => Promi
 }
 
 /**
- * Ours and stock's, with the same stores: one database, one folder or bucket. Only one is asked at a
- * time.
+ * Ours and stock's, with the same stores: one PostgreSQL, one bucket. A SQLite and a folder each has for
+ * itself, since SQLite's statistics are in the database. Only one is asked at a time.
  */
 export async function withBothOn<T>(
   bench: Bench,
@@ -65,7 +65,6 @@ export async function withBothOn<T>(
   kept: Kept,
   use: (servers: { ours: Server; stock: Server }) => Promise<T>,
 ): Promise<T> {
-  const data = "stores";
   const settings = configured(bench, stores, kept);
   const inS3 = kept.artifacts === "s3";
   const inDatabase = kept.backendStore === "postgresql";
@@ -84,16 +83,12 @@ export async function withBothOn<T>(
     }),
     env: inS3 ? { ...s3Credentials(), MLFLOW_S3_ENDPOINT_URL: stores.endpoint } : {},
   };
-  const both = { image: stores.image, data };
-  try {
-    return await withServer(bench, { ...our, ...both }, (ourServer) =>
-      withServer(bench, { ...their, ...both }, (stockServer) =>
-        use({ ours: ourServer, stock: stockServer }),
-      ),
-    );
-  } finally {
-    rmSync(dataDirectory(bench, data), { recursive: true, force: true });
-  }
+  const { image } = stores;
+  return withServer(bench, { ...our, image }, (ourServer) =>
+    withServer(bench, { ...their, image }, (stockServer) =>
+      use({ ours: ourServer, stock: stockServer }),
+    ),
+  );
 }
 
 /** The environment that a deploy with these stores gives the server. */
