@@ -103,7 +103,10 @@ async function alone(side: Side, rounds: number): Promise<Row[]> {
   const registered: number[] = [];
   const shown: number[] = [];
   for (const round of times(rounds)) {
-    registered.push(await seconds(() => side.register(`registered-${round}`)));
+    const name = `registered-${round}`;
+    registered.push(await seconds(() => side.register(name)));
+    // Its task would start while the status is asked for.
+    await side.ended(name, 1);
     shown.push(await seconds(() => side.status(`sweep-${Math.max(...COUNTS)}-0`)));
   }
   const row = (what: string, samples: number[], limit: number): Row => {
@@ -175,7 +178,7 @@ class Side {
     return job?.Children?.Dead ?? 0;
   }
 
-  private async ended(name: string, count: number): Promise<void> {
+  async ended(name: string, count: number): Promise<void> {
     await this.until(async () => {
       const all = (await this.api.get<NomadAllocation[]>(`/job/${name}/allocations`)) ?? [];
       return all.filter(({ ClientStatus }) => ClientStatus === "complete").length === count;
