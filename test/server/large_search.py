@@ -1,19 +1,15 @@
 """Search for more runs than MLflow gives by default, in the image's server, and print as JSON what came.
 
-Runs in a container of the image without a network, as root, with this file on standard input.
+Runs in a container of the image without a network, as root, with this directory mounted.
 """
 
 import json
 import sqlite3
-import subprocess
-import time
 import urllib.request
 from contextlib import closing
-from pathlib import Path
 
-URL = "http://127.0.0.1:5000/api/2.0/mlflow"
-DATABASE = "/mnt/backend_store/mlflow.db"
-VOLUMES = {"/mnt/backend_store": "mlflow-backend-store", "/mnt/artifacts": "mlflow-artifacts"}
+import serving
+
 RUNS = 10_000
 # Of each run, as many of each as runs of users have.
 KEYS = 20
@@ -21,27 +17,14 @@ KEYS = 20
 
 def ask(path: str, body: dict):
     data = json.dumps(body).encode()
-    request = urllib.request.Request(URL + path, data, {"Content-Type": "application/json"})
+    url = f"{serving.URL}/api/2.0/mlflow{path}"
+    request = urllib.request.Request(url, data, {"Content-Type": "application/json"})
     return urllib.request.urlopen(request, timeout=300)
 
 
 def search(**body) -> dict:
     with ask("/runs/search", body) as answer:
         return json.load(answer)
-
-
-def start() -> subprocess.Popen:
-    for directory, volume in VOLUMES.items():
-        Path(directory).mkdir(parents=True, exist_ok=True)
-        Path(directory, ".homelab-volume").write_text(f"{volume}\n")
-    server = subprocess.Popen(["/opt/server/entrypoint.sh"], stdout=subprocess.DEVNULL)
-    for _ in range(600):
-        try:
-            urllib.request.urlopen("http://127.0.0.1:5000/health")
-            break
-        except OSError:
-            time.sleep(0.2)
-    return server
 
 
 def make_runs(experiment: str) -> None:
@@ -53,7 +36,7 @@ def make_runs(experiment: str) -> None:
     metrics = [{"key": f"m{n}", "value": n, "timestamp": 1, "step": 0} for n in range(KEYS)]
     params = [{"key": f"p{n}", "value": f"value {n}"} for n in range(KEYS)]
     ask("/runs/log-batch", {"run_id": first, "metrics": metrics, "params": params}).close()
-    with closing(sqlite3.connect(DATABASE)) as database:
+    with closing(sqlite3.connect(serving.DATABASE)) as database:
         for table in ("runs", "latest_metrics", "params", "tags"):
             columns = [row[1] for row in database.execute(f"PRAGMA table_info({table})")]
             copied = ["printf('%032x', n)" if each == "run_uuid" else each for each in columns]
@@ -79,7 +62,8 @@ def pages(**body) -> list:
 
 
 def main() -> None:
-    server = start()
+    serving.make_volumes()
+    server = serving.start()
     with ask("/experiments/create", {"name": "large"}) as answer:
         of = {"experiment_ids": [json.load(answer)["experiment_id"]]}
     make_runs(of["experiment_ids"][0])
@@ -95,8 +79,7 @@ def main() -> None:
         "none": none,
         "all": count,
     }
-    server.terminate()
-    server.wait(30)
+    serving.stop(server)
     print(json.dumps(result))
 
 

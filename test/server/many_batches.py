@@ -1,19 +1,15 @@
 """Log batches from many clients at once to a server with a small pool; print how they were answered.
 
-Runs in a container of the image without a network, as root, with this file on standard input.
+Runs in a container of the image without a network, as root, with this directory mounted.
 """
 
 import collections
 import http.client
 import json
-import os
-import subprocess
 import threading
-import time
-import urllib.request
-from pathlib import Path
 
-VOLUMES = {"/mnt/backend_store": "mlflow-backend-store", "/mnt/artifacts": "mlflow-artifacts"}
+import serving
+
 # What storage.backendStore.connections comes to by default.
 POOL = {"MLFLOW_SQLALCHEMYSTORE_POOL_SIZE": "4", "MLFLOW_SQLALCHEMYSTORE_MAX_OVERFLOW": "1"}
 CLIENTS = 30
@@ -41,25 +37,15 @@ def client(statuses: list[int]) -> None:
 
 
 def main() -> None:
-    for directory, volume in VOLUMES.items():
-        Path(directory).mkdir(parents=True)
-        Path(directory, ".homelab-volume").write_text(f"{volume}\n")
-    command = ["/opt/server/entrypoint.sh"]
-    server = subprocess.Popen(command, stdout=subprocess.DEVNULL, env={**os.environ, **POOL})
-    for _ in range(1200):
-        try:
-            urllib.request.urlopen("http://127.0.0.1:5000/health", timeout=5)
-            break
-        except OSError:
-            time.sleep(0.1)
+    serving.make_volumes()
+    server = serving.start(POOL)
     statuses: list[int] = []
     threads = [threading.Thread(target=client, args=(statuses,)) for _ in range(CLIENTS)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    server.terminate()
-    server.wait(60)
+    serving.stop(server)
     print(json.dumps(collections.Counter(statuses)))
 
 

@@ -1,23 +1,20 @@
 """Start the image's server and the stock `mlflow server`, one after the other, and print as JSON how
 each was started and how it answers a request to each of its routes.
 
-Runs in a container of the image without a network, as root, with this file on standard input.
+Runs in a container of the image without a network, as root, with this directory mounted.
 """
 
 import json
 import os
 import re
-import signal
 import subprocess
 import sys
 import tempfile
-import time
 import urllib.error
 import urllib.request
 from pathlib import Path
 
-URL = "http://127.0.0.1:5000"
-VOLUMES = {"/mnt/backend_store": "mlflow-backend-store", "/mnt/artifacts": "mlflow-artifacts"}
+from serving import COMMAND, URL, healthy, make_volumes, stop, wait_for
 
 # One asks the internet, the other makes data for half a minute: these are compared as routes only.
 NOT_ASKED = {
@@ -43,22 +40,6 @@ def read(pid: int, what: str) -> list[str]:
         return Path(f"/proc/{pid}/{what}").read_text().split("\0")[:-1]
     except (FileNotFoundError, ProcessLookupError):
         return []
-
-
-def wait_for(what: str, found, seconds: float = 120):
-    end = time.monotonic() + seconds
-    while time.monotonic() < end:
-        if result := found():
-            return result
-        time.sleep(0.02)
-    sys.exit(f"no {what} after {seconds:.0f} s")
-
-
-def healthy() -> bool:
-    try:
-        return urllib.request.urlopen(f"{URL}/health", timeout=5).status == 200
-    except OSError:
-        return False
 
 
 def process_with(argument: str):
@@ -150,24 +131,12 @@ def observe(pid: int, command: list[str]) -> dict:
     }
 
 
-def stop(process: subprocess.Popen) -> None:
-    process.send_signal(signal.SIGTERM)
-    process.wait(30)
-
-
-def fresh_volumes() -> None:
-    for directory, volume in VOLUMES.items():
-        subprocess.run(["rm", "-rf", directory], check=True)
-        Path(directory).mkdir(parents=True)
-        Path(directory, ".homelab-volume").write_text(f"{volume}\n")
-
-
 def main() -> None:
     log = tempfile.TemporaryFile()
     how = {"stdout": log, "stderr": log}
 
-    fresh_volumes()
-    process = subprocess.Popen(["/opt/server/entrypoint.sh"], **how)
+    make_volumes()
+    process = subprocess.Popen(COMMAND, **how)
     serve = "/opt/server/serve.py"
     handed = wait_for("serve.py", lambda: (c := read(process.pid, "cmdline")) and serve in c and c)
     options = handed[handed.index(serve) + 1 :]
@@ -175,7 +144,7 @@ def main() -> None:
     ours = observe(process.pid, read(process.pid, "cmdline"))
     stop(process)
 
-    fresh_volumes()
+    make_volumes()
     # Through a shell, as the entrypoint is one: it adds PWD to the environment.
     stock_command = ["sh", "-c", 'exec mlflow server "$@"', "sh", *options]
     process = subprocess.Popen(stock_command, **how)

@@ -1,18 +1,16 @@
 """Stop the image's server while an upload is under way, and print as JSON what became of both.
 
-Runs in a container of the image without a network, as root, with this file on standard input.
+Runs in a container of the image without a network, as root, with this directory mounted.
 """
 
 import http.client
 import json
-import signal
-import subprocess
 import threading
 import time
-import urllib.request
 from pathlib import Path
 
-VOLUMES = {"/mnt/backend_store": "mlflow-backend-store", "/mnt/artifacts": "mlflow-artifacts"}
+import serving
+
 SECONDS = 3
 BLOCK = b"x" * 100_000
 
@@ -24,16 +22,8 @@ def slow_blocks():
 
 
 def main() -> None:
-    for directory, volume in VOLUMES.items():
-        Path(directory).mkdir(parents=True)
-        Path(directory, ".homelab-volume").write_text(f"{volume}\n")
-    server = subprocess.Popen(["/opt/server/entrypoint.sh"], stdout=subprocess.DEVNULL)
-    for _ in range(1200):
-        try:
-            urllib.request.urlopen("http://127.0.0.1:5000/health", timeout=5)
-            break
-        except OSError:
-            time.sleep(0.1)
+    serving.make_volumes()
+    server = serving.start()
 
     answer = []
 
@@ -48,8 +38,7 @@ def main() -> None:
     thread.start()
     time.sleep(SECONDS / 3)
     start = time.monotonic()
-    server.send_signal(signal.SIGTERM)
-    server.wait(60)
+    serving.stop(server)
     seconds = time.monotonic() - start
     thread.join(60)
     size = Path("/mnt/artifacts/slow.bin").stat().st_size

@@ -1,40 +1,25 @@
 """Search with and without the statistics that the image's server gives SQLite, and print the work as JSON.
 
-Runs in a container of the image without a network, as root, with this file on standard input. The work is
-what SQLite's machine does, in steps of 1000: unlike time, it is the same each time.
+Runs in a container of the image without a network, as root, with this directory mounted. The work is what
+SQLite's machine does, in steps of 1000: unlike time, it is the same each time.
 """
 
 import json
 import sqlite3
-import subprocess
-import time
+import sys
 import urllib.request
 from contextlib import closing
-from pathlib import Path
 
-DATABASE = "/mnt/backend_store/mlflow.db"
-URL = "http://127.0.0.1:5000"
-VOLUMES = {"/mnt/backend_store": "mlflow-backend-store", "/mnt/artifacts": "mlflow-artifacts"}
+import serving
+
 RUNS = 3000
-
-
-def start() -> subprocess.Popen:
-    for directory, volume in VOLUMES.items():
-        Path(directory).mkdir(parents=True, exist_ok=True)
-        Path(directory, ".homelab-volume").write_text(f"{volume}\n")
-    server = subprocess.Popen(["/opt/server/entrypoint.sh"], stdout=subprocess.DEVNULL)
-    for _ in range(600):
-        try:
-            urllib.request.urlopen(f"{URL}/health")
-            break
-        except OSError:
-            time.sleep(0.2)
-    return server
+# Less than a tenth, and enough for statistics.
+KEPT = 150
 
 
 def make_runs() -> None:
     """As rows: 3000 of MLflow's requests would take a minute."""
-    with closing(sqlite3.connect(DATABASE)) as database:
+    with closing(sqlite3.connect(serving.DATABASE)) as database:
         (experiment,) = database.execute("SELECT min(experiment_id) FROM experiments").fetchone()
         for n in range(RUNS):
             run = f"{n:032x}"
@@ -58,7 +43,7 @@ def search() -> tuple[int, list[str]]:
     import sqlalchemy
     from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
 
-    store = SqlAlchemyStore(f"sqlite:///{DATABASE}", "/tmp/artifacts")
+    store = SqlAlchemyStore(f"sqlite:///{serving.DATABASE}", "/tmp/artifacts")
     store.engine.dispose()
     steps = 0
 
@@ -82,22 +67,47 @@ def statistics() -> bool:
     """After a request that has used the database."""
     body = json.dumps({"max_results": 1}).encode()
     headers = {"Content-Type": "application/json"}
-    path = f"{URL}/api/2.0/mlflow/experiments/search"
+    path = f"{serving.URL}/api/2.0/mlflow/experiments/search"
     urllib.request.urlopen(urllib.request.Request(path, body, headers)).close()
-    with closing(sqlite3.connect(DATABASE, timeout=20)) as database:
+    with closing(sqlite3.connect(serving.DATABASE, timeout=20)) as database:
         query = "SELECT count(*) FROM sqlite_master WHERE name = 'sqlite_stat1'"
         return database.execute(query).fetchone() == (1,)
 
 
-server = start()
-new = statistics()
-make_runs()
-before, found = search()
-server.terminate()
-server.wait()
-server = start()
-there = statistics()
-after, again = search()
-server.terminate()
-server.wait()
-print(json.dumps({"new": new, "there": there, "found": len(found), "same": found == again, "times": before / max(after, 1)}))
+def due_again() -> bool:
+    """After most of the runs were deleted, as by `mlflow gc`, and the statistics made of the others."""
+    sys.path.append("/opt/server")
+    import sqlite_statistics
+
+    with closing(sqlite3.connect(serving.DATABASE)) as database:
+        for table in ("latest_metrics", "params", "runs"):
+            # The newest stay, so the numbers of their rows are as high as before.
+            database.execute(f"DELETE FROM {table} WHERE run_uuid < ?", (f"{RUNS - KEPT:032x}",))
+        database.commit()
+        sqlite_statistics.analyze(database)
+        return sqlite_statistics.is_due(database)
+
+
+def main() -> None:
+    serving.make_volumes()
+    server = serving.start()
+    new = statistics()
+    make_runs()
+    before, found = search()
+    serving.stop(server)
+    server = serving.start()
+    there = statistics()
+    after, again = search()
+    serving.stop(server)
+    result = {
+        "new": new,
+        "there": there,
+        "found": len(found),
+        "same": found == again,
+        "times": before / max(after, 1),
+        "dueAgain": due_again(),
+    }
+    print(json.dumps(result))
+
+
+main()
