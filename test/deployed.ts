@@ -3,6 +3,7 @@ import { labSettings } from "../lab/settings.ts";
 import { readLabState } from "../lab/state.ts";
 import type { Work } from "../lab/work.ts";
 import { NomadApi } from "../nomad/api.ts";
+import type { NomadAllocation } from "../nomad/types.ts";
 
 export const settings = labSettings();
 
@@ -23,6 +24,21 @@ const state = readLabState(settings);
 export const dockerHost = state?.dockerHost ?? "";
 /** The nomad command. */
 export const nomadBinary = state?.nomadBinary ?? "nomad";
+
+/**
+ * The allocations of a job that are to run, and do: not those that are on their way out.
+ *
+ * @param from whom to ask. Default: the lab's Nomad.
+ */
+export async function runningAllocations(job = "mlflow", from = nomad): Promise<NomadAllocation[]> {
+  const all = (await from.get<NomadAllocation[]>(`/job/${job}/allocations`)) ?? [];
+  return all.filter((each) => each.ClientStatus === "running" && each.DesiredStatus === "run");
+}
+
+/** The ids of MLflow's, which are others once a deploy has replaced its servers. */
+export async function runningIds(): Promise<string[]> {
+  return (await runningAllocations()).map(({ ID }) => ID);
+}
 
 /** Paths of the Nomad variables that the deployment's jobs have; a failed sweep keeps its own for a retry. */
 export async function variables(): Promise<string[]> {

@@ -5,8 +5,9 @@ import { execa } from "execa";
 import { expect } from "vitest";
 import type { LabSettings } from "../lab/settings.ts";
 import type { NomadApi } from "../nomad/api.ts";
-import type { NomadAllocation, NomadJob } from "../nomad/types.ts";
+import type { NomadJob } from "../nomad/types.ts";
 import type { Checkout } from "./checkout.ts";
+import { runningAllocations } from "./deployed.ts";
 
 interface Deployed {
   readonly settings: LabSettings;
@@ -22,10 +23,7 @@ export async function placesOfSecrets({
   dockerHost,
   checkout,
 }: Deployed): Promise<Record<string, string>> {
-  const all = (await nomad.get<NomadAllocation[]>("/job/mlflow/allocations")) ?? [];
-  const allocation = all.find(
-    (each) => each.ClientStatus === "running" && each.DesiredStatus === "run",
-  );
+  const [allocation] = await runningAllocations("mlflow", nomad);
   const job = await nomad.get<NomadJob>("/job/mlflow");
   const docker = async (...args: string[]) =>
     (await execa("docker", args, { env: { DOCKER_HOST: dockerHost } })).stdout;

@@ -9,6 +9,7 @@ import { traefikBinary } from "../../lab/traefik-binary.ts";
 import { NomadApi } from "../../nomad/api.ts";
 import type { NomadAllocation, NomadJob } from "../../nomad/types.ts";
 import { Checkout } from "../checkout.ts";
+import { runningAllocations } from "../deployed.ts";
 import { testToolsDirectory } from "../tools.ts";
 import { type Machine, Machines } from "./machines.ts";
 import { LAN } from "./settings.ts";
@@ -201,9 +202,7 @@ export class Homelab {
 
   /** The one allocation that runs, and the machine it runs on. */
   async running(): Promise<{ allocation: NomadAllocation; machine: Machine; other: Machine }> {
-    const running = (await this.allocations()).filter(
-      (each) => each.ClientStatus === "running" && each.DesiredStatus === "run",
-    );
+    const running = await runningAllocations("mlflow", this.nomad);
     const [allocation] = running;
     if (running.length !== 1 || !allocation) throw new Error(`${running.length} allocations run`);
     const { client1, client2 } = this.machines;

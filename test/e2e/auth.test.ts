@@ -3,9 +3,8 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { bridgeAddress } from "../../lab/bridge.ts";
 import { ensurePostgresql } from "../../lab/postgresql.ts";
 import { stopServer } from "../../lab/servers.ts";
-import type { NomadAllocation } from "../../nomad/types.ts";
 import { Checkout } from "../checkout.ts";
-import { dockerHost, nomad, settings, url, work } from "../deployed.ts";
+import { dockerHost, nomad, runningAllocations, settings, url, work } from "../deployed.ts";
 import { expectNone, placesOfSecrets } from "../secret-places.ts";
 import { makeDatabase, sql } from "../stores.ts";
 import { isLate } from "../time-left.ts";
@@ -119,8 +118,7 @@ describe.skipIf(late)("a deploy with MLflow's own logins", () => {
   it("leaves neither password nor key where others read", async () => {
     const places = await placesOfSecrets({ settings, nomad, dockerHost, checkout });
     expectNone(places, [ADMIN_PASSWORD, ADMIN_PASSWORD.replaceAll("%", "%%"), SECRET_KEY]);
-    const all = (await nomad.get<NomadAllocation[]>("/job/mlflow/allocations")) ?? [];
-    const allocation = all.find(({ ClientStatus }) => ClientStatus === "running");
+    const [allocation] = await runningAllocations();
     const read = ["exec", `mlflow_app-${allocation?.ID}`, "stat", "--format=%a %U"];
     const found = await execa("docker", [...read, "/dev/shm/basic_auth.ini"], {
       env: { DOCKER_HOST: dockerHost },

@@ -6,13 +6,14 @@ import { ensureMariadb, LAB_MARIADB_USER } from "../../lab/mariadb.ts";
 import { ensurePostgresql } from "../../lab/postgresql.ts";
 import { stopServer } from "../../lab/servers.ts";
 import { pidFile } from "../../lab/settings.ts";
-import type { NomadAllocation, NomadJob } from "../../nomad/types.ts";
+import type { NomadJob } from "../../nomad/types.ts";
 import { Checkout } from "../checkout.ts";
-import { dockerHost, nomad, settings, url, work } from "../deployed.ts";
+import { dockerHost, nomad, runningIds, settings, url, work } from "../deployed.ts";
 import { databaseCertificate, makeDatabase, mariadb, postgresqlUser, sql } from "../stores.ts";
 import { isLate } from "../time-left.ts";
 import { type Authority, makeAuthority } from "../tls-front.ts";
 import { basicLogins, expectLogins } from "./logins.ts";
+import { expectDeployed, expectRefusal } from "./outcomes.ts";
 import { type Logged, Tracking, until } from "./tracking.ts";
 
 const late = isLate("MySQL and TLS to databases");
@@ -58,30 +59,6 @@ function setUri(type: "mysql" | "postgresql", password: string, name = "mlflow")
   process.env.E2E_DB = `${type}://mlflow:${encodeURIComponent(password)}@${addresses[1]}:${port}/${name}`;
 }
 
-async function deploy(): Promise<void> {
-  const { output, exitCode } = await checkout.make("deploy");
-  expect(output).toContain("MLflow is up, and was checked from outside.");
-  expect(exitCode).toBe(0);
-}
-
-/** The allocations that are to run: not those that are on their way out. */
-async function allocations(): Promise<string[]> {
-  const all = (await nomad.get<NomadAllocation[]>("/job/mlflow/allocations")) ?? [];
-  return all
-    .filter((each) => each.ClientStatus === "running" && each.DesiredStatus === "run")
-    .map(({ ID }) => ID);
-}
-
-/** Deploys, which has to fail with these words and leave the server as it was. */
-async function expectRefusal(...words: string[]): Promise<void> {
-  const before = await allocations();
-  const { output, exitCode } = await checkout.make("deploy");
-  for (const each of words) expect(output).toContain(each);
-  expect(exitCode).not.toBe(0);
-  expect(output).not.toMatch(/^\s+at /m);
-  expect(await allocations()).toEqual(before);
-}
-
 describe.skipIf(late)("a deploy to a MySQL", () => {
   beforeAll(async () => {
     await ensureMariadb({ addresses }, work);
@@ -94,7 +71,7 @@ describe.skipIf(late)("a deploy to a MySQL", () => {
   });
 
   it("ends with an MLflow that keeps its runs there", async () => {
-    await deploy();
+    await expectDeployed(checkout);
     logged = await tracking.log("mysql");
     await tracking.expectThere(logged);
     expect(await mariadb("SELECT count(*) FROM mlflow.runs")).toBe("1");
@@ -110,72 +87,85 @@ describe.skipIf(late)("a deploy to a MySQL", () => {
   it("with a wrong password, or another database, is told in a line, and the server goes on", async () => {
     setUri("mysql", "wrong");
     await expectRefusal(
+      checkout,
       `error: MySQL at ${addresses[1]}:${settings.ports.mariadb}, database mlflow: Access denied for user 'mlflow'@`,
       "correct user and password in storage.backendStore.uri",
     );
     setUri("mysql", PASSWORD, "nowhere");
-    await expectRefusal("Access denied for user 'mlflow'@'%' to database 'nowhere'; let the user");
+    await expectRefusal(
+      checkout,
+      "Access denied for user 'mlflow'@'%' to database 'nowhere'; let the user",
+    );
     setUri("mysql", PASSWORD, "narrow");
-    await expectRefusal("found the character set latin1, expected utf8mb4");
+    await expectRefusal(checkout, "found the character set latin1, expected utf8mb4");
     process.env.E2E_DB = `mysql://mlflow:p@ss@${addresses[1]}/mlflow`;
-    await expectRefusal("error: storage.backendStore.uri: its user or password holds characters");
+    await expectRefusal(
+      checkout,
+      "error: storage.backendStore.uri: its user or password holds characters",
+    );
     setUri("mysql", PASSWORD);
     await tracking.expectThere(logged);
   });
 
   it("with more connections than it lets in, or the schema of another MLflow, as well", async () => {
     configure("mysql", "connections: 9999,");
-    await expectRefusal("it lets 151 connections in, and storage.backendStore.connections is 9999");
+    await expectRefusal(
+      checkout,
+      "it lets 151 connections in, and storage.backendStore.connections is 9999",
+    );
     configure("mysql", "connections: 41,");
     const current = await mariadb("SELECT version_num FROM mlflow.alembic_version");
     await mariadb("UPDATE mlflow.alembic_version SET version_num = '451aebb31d03'");
-    await expectRefusal(`its schema 451aebb31d03 is older than MLflow's ${current}`);
+    await expectRefusal(checkout, `its schema 451aebb31d03 is older than MLflow's ${current}`);
     await mariadb(`UPDATE mlflow.alembic_version SET version_num = '${current}'`);
     await tracking.expectThere(logged);
   });
 
   it("goes on by itself when it is killed and comes back", async () => {
-    const before = await allocations();
+    const before = await runningIds();
     const { pid } = JSON.parse(readFileSync(pidFile(settings, "mariadb"), "utf8"));
     process.kill(pid, "SIGKILL");
     await until("requests fail", 30, async () => (await tracking.search()) !== 200);
     await ensureMariadb({ addresses }, work);
     await until("requests are answered", 60, async () => (await tracking.search()) === 200);
-    expect(await allocations()).toEqual(before);
+    expect(await runningIds()).toEqual(before);
     await tracking.expectThere(logged);
   });
 
   it("by TLS wants a server that offers it, with the authority's certificate for its name", async () => {
     const caBundle = `caBundle: "${authority.certificate}",`;
     configure("mysql", caBundle);
-    await expectRefusal("turn TLS on there");
+    await expectRefusal(checkout, "turn TLS on there");
     const other = await databaseCertificate("DNS:db.lan", authority, LAB_MARIADB_USER);
     await ensureMariadb({ addresses, tls: other }, work);
-    await expectRefusal("write the certificate's name into storage.backendStore.uri");
+    await expectRefusal(checkout, "write the certificate's name into storage.backendStore.uri");
     const unknown = await databaseCertificate(
       `IP:${addresses[1]}`,
       await makeAuthority(),
       LAB_MARIADB_USER,
     );
     await ensureMariadb({ addresses, tls: unknown }, work);
-    await expectRefusal("correct storage.backendStore.caBundle, or renew the certificate");
+    await expectRefusal(
+      checkout,
+      "correct storage.backendStore.caBundle, or renew the certificate",
+    );
     const right = await databaseCertificate(`IP:${addresses[1]}`, authority, LAB_MARIADB_USER);
     await ensureMariadb({ addresses, tls: right }, work);
     await mariadb("ALTER USER mlflow@'%' REQUIRE SSL");
-    await deploy();
+    await expectDeployed(checkout);
     await tracking.expectThere(logged);
   });
 
   it("keeps MLflow's users there as well, by TLS", async () => {
     configure("mysql", `caBundle: "${authority.certificate}",`, basicLogins());
-    await deploy();
+    await expectDeployed(checkout);
     await expectLogins(checkout, logged);
     expect(await mariadb("SELECT username FROM mlflow.users ORDER BY 1")).toBe("ada\nadmin");
     expect(await mariadb("SELECT count(*) FROM mlflow.alembic_version_auth")).toBe("1");
     // Not by a change: the old server, which wants a login, is still asked for a moment.
     await checkout.make("destroy", "YES=1");
     configure("mysql", `caBundle: "${authority.certificate}",`);
-    await deploy();
+    await expectDeployed(checkout);
     await tracking.expectThere(logged);
   });
 });
@@ -186,21 +176,31 @@ describe.skipIf(late)("a deploy to a PostgreSQL by TLS", () => {
     await makeDatabase("mlflow", PASSWORD);
     setUri("postgresql", PASSWORD);
     configure("postgresql");
-    await expectRefusal("keeps its runs in mysql, and would not see them with postgresql");
+    await expectRefusal(
+      checkout,
+      "keeps its runs in mysql, and would not see them with postgresql",
+    );
   });
 
   it("wants a server that offers it, with the authority's certificate for its name", async () => {
     const user = await postgresqlUser();
     configure("postgresql", `replaces: "mysql", caBundle: "${authority.certificate}",`);
-    await expectRefusal("server does not support SSL, but SSL was required; turn TLS on there");
+    await expectRefusal(
+      checkout,
+      "server does not support SSL, but SSL was required; turn TLS on there",
+    );
     const other = await databaseCertificate("DNS:db.lan", authority, user);
     await ensurePostgresql(addresses, work, other);
     await expectRefusal(
+      checkout,
       `does not match host name "${addresses[1]}"; write the certificate's name into storage.backendStore.uri`,
     );
     const unknown = await databaseCertificate(`IP:${addresses[1]}`, await makeAuthority(), user);
     await ensurePostgresql(addresses, work, unknown);
-    await expectRefusal("certificate verify failed; correct storage.backendStore.caBundle");
+    await expectRefusal(
+      checkout,
+      "certificate verify failed; correct storage.backendStore.caBundle",
+    );
   });
 
   it("keeps what it sends to itself once the certificate is right", async () => {
@@ -210,7 +210,7 @@ describe.skipIf(late)("a deploy to a PostgreSQL by TLS", () => {
       await postgresqlUser(),
     );
     await ensurePostgresql(addresses, work, right);
-    await deploy();
+    await expectDeployed(checkout);
     logged = await tracking.log("tls");
     await tracking.expectThere(logged);
     expect(await sql(PLAIN)).toMatch(/^[1-9]\d*\|0$/);
@@ -218,7 +218,7 @@ describe.skipIf(late)("a deploy to a PostgreSQL by TLS", () => {
 
   it("keeps MLflow's users there as well, by TLS", async () => {
     configure("postgresql", `caBundle: "${authority.certificate}",`, basicLogins());
-    await deploy();
+    await expectDeployed(checkout);
     await expectLogins(checkout, logged);
     expect(await sql("SELECT username FROM users ORDER BY 1", "mlflow")).toBe("ada\nadmin");
     expect(await sql(PLAIN)).toMatch(/^[1-9]\d*\|0$/);
@@ -226,6 +226,9 @@ describe.skipIf(late)("a deploy to a PostgreSQL by TLS", () => {
 
   it("is refused with options in the URI that would weaken it", async () => {
     process.env.E2E_DB = `${process.env.E2E_DB}?sslmode=disable`;
-    await expectRefusal("found the option sslmode, which storage.backendStore.caBundle sets");
+    await expectRefusal(
+      checkout,
+      "found the option sslmode, which storage.backendStore.caBundle sets",
+    );
   });
 });

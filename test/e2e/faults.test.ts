@@ -7,9 +7,8 @@ import { execa } from "execa";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { stopServer } from "../../lab/servers.ts";
 import { pidFile } from "../../lab/settings.ts";
-import type { NomadAllocation } from "../../nomad/types.ts";
 import { Checkout } from "../checkout.ts";
-import { dockerHost, nomad, settings, url } from "../deployed.ts";
+import { dockerHost, runningAllocations, settings, url } from "../deployed.ts";
 import {
   inPostgresql,
   inS3,
@@ -96,11 +95,6 @@ function killS3(): void {
   process.kill(pid, "SIGKILL");
 }
 
-async function allocations(): Promise<NomadAllocation[]> {
-  const all = (await nomad.get<NomadAllocation[]>("/job/mlflow/allocations")) ?? [];
-  return all.filter((each) => each.ClientStatus === "running" && each.DesiredStatus === "run");
-}
-
 describe.skipIf(late)("two servers on PostgreSQL and S3", () => {
   it("answer more clients than there are connections, and open no more than they may", async () => {
     await deploy({
@@ -138,7 +132,7 @@ describe.skipIf(late)("two servers on PostgreSQL and S3", () => {
     const { run } = await tracking.log("killed");
     const logging = tracking.start(["go-on", run, "20"]);
     await sleep(4_000);
-    const [victim] = await allocations();
+    const [victim] = await runningAllocations();
     const failed: number[] = [];
     let answered = 0;
     const killed = Date.now();
@@ -159,7 +153,7 @@ describe.skipIf(late)("two servers on PostgreSQL and S3", () => {
     expect(answered).toBeGreaterThan(50);
     // Until Traefik has asked the dead one for its health.
     expect(Math.max(0, ...failed)).toBeLessThan(5_000);
-    await until("both run", 90, async () => (await allocations()).length === 2);
+    await until("both run", 90, async () => (await runningAllocations()).length === 2);
   });
 
   it("tell a client of a bucket that goes away during an upload, and list nothing half", async () => {

@@ -9,11 +9,21 @@ import { ensureDatabaseImage, LAB_DATABASE_SERIES } from "../../lab/database-ima
 import { CONTAINERS_NETWORK } from "../../lab/nomad-client.ts";
 import type { NomadAllocation } from "../../nomad/types.ts";
 import { Checkout } from "../checkout.ts";
-import { dockerHost, nomad, nomadBinary, settings, url, variables, work } from "../deployed.ts";
+import {
+  dockerHost,
+  nomad,
+  nomadBinary,
+  runningAllocations,
+  settings,
+  url,
+  variables,
+  work,
+} from "../deployed.ts";
 import { expectNone, placesOfSecrets } from "../secret-places.ts";
 import { isLate } from "../time-left.ts";
 import { basicLogins, expectLogins, LOGIN_SECRETS } from "./logins.ts";
 import { PROGRAMS } from "./managed-programs.ts";
+import { expectDeployed } from "./outcomes.ts";
 import { type Logged, Tracking, until } from "./tracking.ts";
 
 /** What a URI keeps for itself, and what a shell, SQL, HCL and Terraform would read. */
@@ -64,18 +74,8 @@ export function testManagedDatabase(kind: DatabaseKind): void {
       ${more}`);
   }
 
-  async function expectDeployed(): Promise<string> {
-    const { output, exitCode } = await checkout.make("deploy");
-    expect(output).toContain("MLflow is up, and was checked from outside.");
-    expect(exitCode).toBe(0);
-    return output;
-  }
-
   async function running(job: string): Promise<NomadAllocation> {
-    const all = (await nomad.get<NomadAllocation[]>(`/job/${job}/allocations`)) ?? [];
-    const found = all.filter(
-      (each) => each.ClientStatus === "running" && each.DesiredStatus === "run",
-    );
+    const found = await runningAllocations(job);
     expect(found).toHaveLength(1);
     return found[0] as NomadAllocation;
   }
@@ -126,7 +126,7 @@ export function testManagedDatabase(kind: DatabaseKind): void {
   describe.skipIf(late)(`a deploy that runs its ${title}`, () => {
     it("is refused while a job has its runs in SQLite, and changes nothing", async () => {
       checkout.configure("job: {},");
-      await expectDeployed();
+      await expectDeployed(checkout);
       configure();
       const { output, exitCode } = await checkout.make("deploy");
       expect(output).toContain(`and would not see them with managed-${kind}`);
@@ -137,7 +137,7 @@ export function testManagedDatabase(kind: DatabaseKind): void {
 
     it("ends with an MLflow that keeps its runs there, once that is meant", async () => {
       configure('replaces: "sqlite",');
-      await expectDeployed();
+      await expectDeployed(checkout);
       logged = await tracking.log(database);
       await tracking.expectThere(logged);
       expect(await sql(`SELECT count(*) FROM runs WHERE run_uuid = '${logged.run}'`)).toBe("1");
@@ -192,7 +192,7 @@ export function testManagedDatabase(kind: DatabaseKind): void {
     it("is not restarted by a change of the server", async () => {
       const before = [await startOf("mlflow"), await startOf(database)];
       configure("", 'server: { env: { E2E: "changed" } },');
-      await expectDeployed();
+      await expectDeployed(checkout);
       expect(await startOf("mlflow")).not.toBe(before[0]);
       expect(await startOf(database)).toBe(before[1]);
       await tracking.expectThere(logged);
@@ -210,10 +210,10 @@ export function testManagedDatabase(kind: DatabaseKind): void {
 
     it("gets another password, and the server with it", async () => {
       process.env.E2E_DB_PASSWORD = "another";
-      await expectDeployed();
+      await expectDeployed(checkout);
       await tracking.expectThere(logged);
       process.env.E2E_DB_PASSWORD = PASSWORD;
-      await expectDeployed();
+      await expectDeployed(checkout);
       await tracking.expectThere(logged);
     });
 
@@ -291,7 +291,7 @@ export function testManagedDatabase(kind: DatabaseKind): void {
 
     it("has MLflow's own users as well, once there are logins", async () => {
       configure("", basicLogins());
-      await expectDeployed();
+      await expectDeployed(checkout);
       await expectLogins(checkout, logged);
       expect(await sql("SELECT count(*) FROM users")).toBe("2");
       expectNone(await placesOfSecrets({ settings, nomad, dockerHost, checkout }), [
@@ -306,7 +306,7 @@ export function testManagedDatabase(kind: DatabaseKind): void {
       expect((await checkout.make("destroy", "YES=1")).exitCode).toBe(0);
       expect(await nomad.get(`/job/${database}`)).toBeUndefined();
       expect(await variables()).toEqual([]);
-      await expectDeployed();
+      await expectDeployed(checkout);
       await tracking.expectThere(logged);
     });
   });

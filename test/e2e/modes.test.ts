@@ -9,11 +9,20 @@ import { ensurePostgresql } from "../../lab/postgresql.ts";
 import { stopServer } from "../../lab/servers.ts";
 import { pidFile } from "../../lab/settings.ts";
 import { ensureVersitygw, LAB_S3_ACCOUNT } from "../../lab/versitygw.ts";
-import type { NomadAllocation } from "../../nomad/types.ts";
 import { Checkout } from "../checkout.ts";
-import { dockerHost, nomad, settings, url, variables, work } from "../deployed.ts";
+import {
+  dockerHost,
+  nomad,
+  runningAllocations,
+  runningIds,
+  settings,
+  url,
+  variables,
+  work,
+} from "../deployed.ts";
 import { expectNone, placesOfSecrets } from "../secret-places.ts";
 import { makeDatabase, sql } from "../stores.ts";
+import { expectDeployed, expectRefusal } from "./outcomes.ts";
 import { type Logged, Tracking, until } from "./tracking.ts";
 
 const tracking = new Tracking(url);
@@ -71,20 +80,9 @@ function configure(change: { bucket?: string; connections?: number; more?: strin
     ${more}`);
 }
 
-/** The allocations that are to run: not those that are on their way out. */
-async function allocations(): Promise<NomadAllocation[]> {
-  const all = (await nomad.get<NomadAllocation[]>("/job/mlflow/allocations")) ?? [];
-  return all.filter((each) => each.ClientStatus === "running" && each.DesiredStatus === "run");
-}
-
-/** Deploys, which has to fail with these words and leave the server as it was. */
-async function expectRefusal(...words: string[]): Promise<string> {
-  const before = (await allocations()).map(({ ID }) => ID);
-  const { output, exitCode } = await checkout.make("deploy");
-  for (const each of words) expect(output).toContain(each);
-  expect(exitCode).not.toBe(0);
-  expect(output).not.toMatch(/^\s+at /m);
-  expect((await allocations()).map(({ ID }) => ID)).toEqual(before);
+/** Deploys, which has to be refused with these words and to leave what was logged. */
+async function expectHarmless(...words: string[]): Promise<string> {
+  const output = await expectRefusal(checkout, ...words);
   await tracking.expectThere(logged);
   return output;
 }
@@ -103,9 +101,7 @@ describe("a deploy to PostgreSQL and S3", () => {
   });
 
   it("ends with an MLflow that keeps runs in the one and artifacts in the other", async () => {
-    const { output, exitCode } = await checkout.make("deploy");
-    expect(output).toContain("MLflow is up, and was checked from outside.");
-    expect(exitCode).toBe(0);
+    await expectDeployed(checkout);
     logged = await tracking.log("modes");
     await tracking.expectThere(logged);
     expect(await sql("SELECT count(*) FROM runs", "mlflow")).toBe("1");
@@ -115,10 +111,10 @@ describe("a deploy to PostgreSQL and S3", () => {
   });
 
   it("again changes nothing and says so", async () => {
-    const before = await allocations();
+    const before = await runningIds();
     const { output } = await checkout.make("deploy");
     expect(output).toContain("Nothing to change: everything is as configured.");
-    expect((await allocations()).map(({ ID }) => ID)).toEqual(before.map(({ ID }) => ID));
+    expect(await runningIds()).toEqual(before);
   });
 
   it("leaves no secret where others read: state, configuration, jobspec, docker inspect, processes, logs", async () => {
@@ -134,7 +130,7 @@ describe("a deploy to PostgreSQL and S3", () => {
   });
 
   it("gives the server its secrets as they are", async () => {
-    const [allocation] = await allocations();
+    const [allocation] = await runningAllocations();
     const read = "tr '\\0' '\\n' < /proc/1/environ";
     const { stdout } = await execa(
       "docker",
@@ -150,7 +146,7 @@ describe("a deploy to PostgreSQL and S3", () => {
 describe("a deploy that can't work is told in a line, and the server goes on", () => {
   it("with a wrong password", async () => {
     setUri("wrong");
-    const output = await expectRefusal(
+    const output = await expectHarmless(
       `error: PostgreSQL at ${database}, database mlflow: password authentication failed for user "mlflow"; correct user and password in storage.backendStore.uri`,
     );
     expect(output).not.toContain(":wrong");
@@ -159,14 +155,14 @@ describe("a deploy that can't work is told in a line, and the server goes on", (
 
   it("with a password whose characters are not escaped", async () => {
     process.env.E2E_DB = `postgresql://mlflow:p@ss/word@${database}/mlflow`;
-    await expectRefusal("error: storage.backendStore.uri: its user or password holds characters");
+    await expectHarmless("error: storage.backendStore.uri: its user or password holds characters");
     setUri(PASSWORD);
   });
 
   it("without a secret", async () => {
     delete process.env.E2E_S3_SECRET;
     process.env.E2E_API_KEY = " ";
-    await expectRefusal(
+    await expectHarmless(
       "error: storage.artifacts.credentials.secretAccessKey: the environment variable E2E_S3_SECRET is not set",
       "error: server.secrets.E2E_API_KEY: the environment variable E2E_API_KEY is empty",
     );
@@ -192,30 +188,30 @@ describe("a deploy that can't work is told in a line, and the server goes on", (
   it("with an empty database, a missing one, and more connections than it lets in", async () => {
     await sql("CREATE DATABASE empty OWNER mlflow");
     setUri(PASSWORD, "empty");
-    await expectRefusal("database empty: found no runs, while the job has its runs in another");
+    await expectHarmless("database empty: found no runs, while the job has its runs in another");
     await sql("DROP DATABASE empty WITH (FORCE)");
     setUri(PASSWORD, "nowhere");
-    await expectRefusal('database "nowhere" does not exist; make the database');
+    await expectHarmless('database "nowhere" does not exist; make the database');
     setUri(PASSWORD);
     configure({ connections: 9999 });
-    await expectRefusal("it lets 97 connections in, and storage.backendStore.connections is 9999");
+    await expectHarmless("it lets 97 connections in, and storage.backendStore.connections is 9999");
     configure();
   });
 
   it("with another bucket, which is not there, and with wrong credentials", async () => {
     const replaces = `http://${addresses[1]}:${settings.ports.s3}/mlflow/artifacts`;
     configure({ bucket: "nowhere" });
-    await expectRefusal(`keeps its artifacts in ${replaces}`);
+    await expectHarmless(`keeps its artifacts in ${replaces}`);
     checkout.write(
       "homelab.config.ts",
       checkout
         .read("homelab.config.ts")
         .replace('type: "s3",', `type: "s3", replaces: "${replaces}",`),
     );
-    await expectRefusal("bucket nowhere: The specified bucket does not exist");
+    await expectHarmless("bucket nowhere: The specified bucket does not exist");
     configure();
     process.env.E2E_S3_SECRET = "wrong";
-    await expectRefusal("(SignatureDoesNotMatch); correct storage.artifacts.credentials");
+    await expectHarmless("(SignatureDoesNotMatch); correct storage.artifacts.credentials");
     process.env.E2E_S3_SECRET = LAB_S3_ACCOUNT.secret;
   });
 
@@ -229,10 +225,10 @@ describe("a deploy that can't work is told in a line, and the server goes on", (
 
 describe("the server on PostgreSQL and S3", () => {
   it("starts anew with a secret that has changed", async () => {
-    const before = await allocations();
+    const before = await runningAllocations();
     process.env.E2E_API_KEY = "another-api-key";
     expect((await checkout.make("deploy")).exitCode).toBe(0);
-    const [after] = await allocations();
+    const [after] = await runningAllocations();
     expect(after?.ID).not.toBe(before[0]?.ID);
     const read = "tr '\\0' '\\n' < /proc/1/environ";
     const { stdout } = await execa(
@@ -247,21 +243,21 @@ describe("the server on PostgreSQL and S3", () => {
   });
 
   it("goes on by itself when PostgreSQL is killed and comes back", async () => {
-    const before = await allocations();
+    const before = await runningIds();
     const { pid } = JSON.parse(readFileSync(pidFile(settings, "postgresql"), "utf8"));
     process.kill(pid, "SIGKILL");
     await until("requests fail", 30, async () => (await tracking.search()) !== 200);
     expect((await fetch(`${url}/health`)).status).toBe(200);
     await ensurePostgresql(addresses, work);
     await until("requests are answered", 60, async () => (await tracking.search()) === 200);
-    expect((await allocations()).map(({ ID }) => ID)).toEqual(before.map(({ ID }) => ID));
+    expect(await runningIds()).toEqual(before);
     await tracking.expectThere(logged);
   });
 
   it("becomes two servers, which a change replaces without a request that fails", async () => {
     configure({ more: "job: { count: 2 }," });
     expect((await checkout.make("deploy")).exitCode).toBe(0);
-    await until("two servers run", 60, async () => (await allocations()).length === 2);
+    await until("two servers run", 60, async () => (await runningAllocations()).length === 2);
     // The one that was alone is forgotten by Traefik, and ends.
     await sleep(25_000);
     let asking = true;

@@ -5,14 +5,15 @@ import { bridgeAddress } from "../../lab/bridge.ts";
 import { ensurePostgresql } from "../../lab/postgresql.ts";
 import { stopServer } from "../../lab/servers.ts";
 import { pidFile } from "../../lab/settings.ts";
-import type { NomadAllocation, NomadJob } from "../../nomad/types.ts";
+import type { NomadJob } from "../../nomad/types.ts";
 import { Checkout } from "../checkout.ts";
-import { dockerHost, nomad, settings, url, work } from "../deployed.ts";
+import { dockerHost, nomad, runningIds, settings, url, work } from "../deployed.ts";
 import { expectNone, placesOfSecrets } from "../secret-places.ts";
 import { databaseCertificate, makeDatabase, postgresqlUser, sql } from "../stores.ts";
 import { isLate } from "../time-left.ts";
 import { type Authority, makeAuthority } from "../tls-front.ts";
 import { basicLogins, expectLogins } from "./logins.ts";
+import { expectDeployed, expectRefusal } from "./outcomes.ts";
 import { type Logged, Tracking, until } from "./tracking.ts";
 
 const late = isLate("models in a database of their own");
@@ -59,28 +60,6 @@ function configure(store = "", more = ""): void {
     ${more}`);
 }
 
-async function deploy(): Promise<void> {
-  const { output, exitCode } = await checkout.make("deploy");
-  expect(output).toContain("MLflow is up, and was checked from outside.");
-  expect(exitCode).toBe(0);
-}
-
-async function allocations(): Promise<string[]> {
-  const all = (await nomad.get<NomadAllocation[]>("/job/mlflow/allocations")) ?? [];
-  return all
-    .filter((each) => each.ClientStatus === "running" && each.DesiredStatus === "run")
-    .map(({ ID }) => ID);
-}
-
-/** Deploys, which has to fail with these words and leave the server as it was. */
-async function expectRefusal(...words: string[]): Promise<void> {
-  const running = await allocations();
-  const { output, exitCode } = await checkout.make("deploy");
-  for (const each of words) expect(output).toContain(each);
-  expect(exitCode).not.toBe(0);
-  expect(await allocations()).toEqual(running);
-}
-
 async function models(): Promise<number> {
   const asked = fetch(`${url}/api/2.0/mlflow/registered-models/search?max_results=1`, {
     signal: AbortSignal.timeout(60_000),
@@ -94,10 +73,11 @@ async function models(): Promise<number> {
 describe.skipIf(late)("a deploy with models in a database of their own", () => {
   it("is refused while the job has them with its runs, and changes nothing", async () => {
     checkout.configure("job: { ...embedded.job, healthyDeadline: 600 },");
-    await deploy();
+    await expectDeployed(checkout);
     before = await tracking.log(`with-runs-${Date.now()}`);
     configure();
     await expectRefusal(
+      checkout,
       'error: storage.registryStore: the job "mlflow" keeps its models in backendStore, and would not see them with postgresql',
     );
     await tracking.expectThere(before);
@@ -105,7 +85,7 @@ describe.skipIf(late)("a deploy with models in a database of their own", () => {
 
   it("ends with an MLflow that keeps models there and runs where they were, once that is meant", async () => {
     configure('replaces: "backendStore",');
-    await deploy();
+    await expectDeployed(checkout);
     logged = await tracking.log(`apart-${Date.now()}`);
     await tracking.expectThere(logged);
     const ofModel = `SELECT count(*) FROM model_versions WHERE name = '${logged.model}'`;
@@ -126,15 +106,18 @@ describe.skipIf(late)("a deploy with models in a database of their own", () => {
   it("with a wrong password, an empty database or too many connections is told in a line, and the server goes on", async () => {
     setUri("wrong");
     await expectRefusal(
+      checkout,
       `error: PostgreSQL at ${addresses[1]}:${settings.ports.postgresql}, database models: password authentication failed for user "models"; correct user and password in storage.registryStore.uri`,
     );
     setUri(PASSWORD, "other");
     await expectRefusal(
+      checkout,
       "found no models, while the job has its models in another database; correct storage.registryStore.uri",
     );
     setUri(PASSWORD);
     configure("connections: 9999,");
     await expectRefusal(
+      checkout,
       "connections in, and storage.registryStore.connections is 9999; lower that",
     );
     configure();
@@ -142,33 +125,34 @@ describe.skipIf(late)("a deploy with models in a database of their own", () => {
   });
 
   it("goes on with runs while that database is killed, and with models when it is back", async () => {
-    const running = await allocations();
+    const running = await runningIds();
     const { pid } = JSON.parse(readFileSync(pidFile(settings, "postgresql"), "utf8"));
     process.kill(pid, "SIGKILL");
     await until("models fail", 30, async () => (await models()) !== 200);
     expect(await tracking.search()).toBe(200);
     await ensurePostgresql(addresses, work);
     await until("models are answered", 60, async () => (await models()) === 200);
-    expect(await allocations()).toEqual(running);
+    expect(await runningIds()).toEqual(running);
     await tracking.expectThere(logged);
   });
 
   it("takes a changed password by another deploy", async () => {
     await sql("ALTER ROLE models PASSWORD 'another'");
     setUri("another");
-    await deploy();
+    await expectDeployed(checkout);
     await tracking.expectThere(logged);
   });
 
   it("by TLS wants a certificate of the authority's for its name, and sends nothing without", async () => {
     configure(`caBundle: "${authority.certificate}",`);
     await expectRefusal(
+      checkout,
       "turn TLS on there (ssl = on), or leave out storage.registryStore.caBundle",
     );
     const name = `IP:${addresses[1]}`;
     const tls = await databaseCertificate(name, authority, await postgresqlUser());
     await ensurePostgresql(addresses, work, tls);
-    await deploy();
+    await expectDeployed(checkout);
     await tracking.expectThere(logged);
     const plain =
       "SELECT count(*), count(*) FILTER (WHERE NOT ssl) FROM pg_stat_ssl JOIN pg_stat_activity USING (pid) WHERE usename = 'models'";
@@ -177,11 +161,11 @@ describe.skipIf(late)("a deploy with models in a database of their own", () => {
 
   it("leaves MLflow's users with the runs", async () => {
     configure(`caBundle: "${authority.certificate}",`, basicLogins());
-    await deploy();
+    await expectDeployed(checkout);
     await expectLogins(checkout, logged);
     expect(await sql("SELECT to_regclass('users') IS NULL", "models")).toBe("t");
     configure();
-    await deploy();
+    await expectDeployed(checkout);
   });
 
   it("goes back to those with the runs, which are there, once that is meant", async () => {
@@ -190,9 +174,12 @@ describe.skipIf(late)("a deploy with models in a database of their own", () => {
         `storage: { registryStore: { type: "backendStore", ${replaces} } }, job: { ...embedded.job, healthyDeadline: 600 },`,
       );
     back();
-    await expectRefusal("keeps its models in postgresql, and would not see them with backendStore");
+    await expectRefusal(
+      checkout,
+      "keeps its models in postgresql, and would not see them with backendStore",
+    );
     back('replaces: "postgresql",');
-    await deploy();
+    await expectDeployed(checkout);
     await tracking.expectThere(before);
     await expect(tracking.expectThere(logged)).rejects.toThrow();
   });

@@ -7,9 +7,9 @@ import { join } from "node:path";
 import { execa } from "execa";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { addressOf } from "../../nomad/address.ts";
-import type { NomadAllocation, NomadAllocationDetail } from "../../nomad/types.ts";
+import type { NomadAllocationDetail } from "../../nomad/types.ts";
 import { Checkout } from "../checkout.ts";
-import { nomad, url as origin } from "../deployed.ts";
+import { nomad, url as origin, runningAllocations } from "../deployed.ts";
 import { isLate } from "../time-left.ts";
 import { Tracking } from "./tracking.ts";
 
@@ -38,10 +38,7 @@ afterAll(async () => {
 });
 
 async function running(): Promise<NomadAllocationDetail> {
-  const all = (await nomad.get<NomadAllocation[]>("/job/mlflow/allocations")) ?? [];
-  const found = all.find(
-    ({ ClientStatus, DesiredStatus }) => ClientStatus === "running" && DesiredStatus === "run",
-  );
+  const [found] = await runningAllocations();
   const detail = await nomad.get<NomadAllocationDetail>(`/allocation/${found?.ID}`);
   if (!detail) throw new Error("no allocation runs");
   return detail;

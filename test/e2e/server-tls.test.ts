@@ -2,12 +2,12 @@
 import { connect } from "node:tls";
 import { execa } from "execa";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import type { NomadAllocation } from "../../nomad/types.ts";
 import { Checkout } from "../checkout.ts";
 import { dockerHost, nomad, settings } from "../deployed.ts";
 import { expectNone, placesOfSecrets } from "../secret-places.ts";
 import { isLate } from "../time-left.ts";
 import { type Authority, makeAuthority } from "../tls-front.ts";
+import { expectDeployed, expectRefusal } from "./outcomes.ts";
 import { Tracking } from "./tracking.ts";
 
 const late = isLate("https by the server itself");
@@ -43,13 +43,6 @@ function configure({ certificate, key }: { certificate: string; key: string }, m
     ${more}`);
 }
 
-async function allocations(): Promise<string[]> {
-  const all = (await nomad.get<NomadAllocation[]>("/job/mlflow/allocations")) ?? [];
-  return all
-    .filter((each) => each.ClientStatus === "running" && each.DesiredStatus === "run")
-    .map(({ ID }) => ID);
-}
-
 /** The serial number of the certificate that clients are shown. */
 async function shown(): Promise<string> {
   const socket = connect({
@@ -68,10 +61,7 @@ async function shown(): Promise<string> {
 
 describe.skipIf(late)("https by the server itself", () => {
   it("is deployed, and checked from outside with the certificate verified", async () => {
-    const { output, exitCode } = await checkout.make("deploy");
-    expect(exitCode, output).toBe(0);
-    expect(output).toContain("MLflow is up, and was checked from outside.");
-    expect(output).toContain(url);
+    expect(await expectDeployed(checkout)).toContain(url);
   });
 
   it("is what a client with the authority's certificate logs by, and no other", async () => {
@@ -104,17 +94,14 @@ describe.skipIf(late)("https by the server itself", () => {
   });
 
   it("is refused with another name's certificate, an ended one and another's key, all in one line each, and goes on", async () => {
-    const before = await allocations();
     const ended = await authority.issue("DNS:mlflow.lan", -1);
     configure({ certificate: ended.certificate, key: issued.key });
-    const { output, exitCode } = await checkout.make("deploy");
-    expect(output).toContain("error: server.tls.certificate: found one that ended");
-    expect(output).toContain(
+    await expectRefusal(
+      checkout,
+      "error: server.tls.certificate: found one that ended",
       "found one for DNS:mlflow.lan; expected one for localhost, which clients connect to",
+      "error: server.tls.key: found the key of another certificate",
     );
-    expect(output).toContain("error: server.tls.key: found the key of another certificate");
-    expect(exitCode).not.toBe(0);
-    expect(await allocations()).toEqual(before);
   });
 
   it("has a renewed certificate after the next deploy", async () => {
@@ -128,8 +115,6 @@ describe.skipIf(late)("https by the server itself", () => {
 
   it("can be checked by the address that Nomad gave it, with the name's certificate", async () => {
     configure(issued, 'check: { through: "allocation" },');
-    const { output, exitCode } = await checkout.make("deploy");
-    expect(exitCode, output).toBe(0);
-    expect(output).toContain("MLflow is up, and was checked from outside.");
+    await expectDeployed(checkout);
   });
 });

@@ -7,10 +7,9 @@ import { chromium } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { ROOT } from "../../config/load.ts";
 import { onPath } from "../../lab/on-path.ts";
-import type { NomadAllocation } from "../../nomad/types.ts";
 import type { SweepStatus } from "../../sweep/gather.ts";
 import { Checkout } from "../checkout.ts";
-import { dockerHost, nomad, url } from "../deployed.ts";
+import { dockerHost, nomad, runningAllocations, url } from "../deployed.ts";
 import { isLate } from "../time-left.ts";
 
 const late = isLate("sweeps in containers");
@@ -146,9 +145,8 @@ describe.skipIf(late)("a sweep whose MLflow is restarted", () => {
     );
     const sweep = start(["run", "--name", "steps", "--ntasks", "2", "--wait", "--", "steps.py"]);
     await expect.poll(() => runsOf("steps"), { timeout: 60_000 }).toHaveLength(2);
-    const all = (await nomad.get<NomadAllocation[]>("/job/mlflow/allocations")) ?? [];
-    const server = all.find(({ ClientStatus }) => ClientStatus === "running")?.ID;
-    await nomad.put(`/client/allocation/${server}/restart`, {});
+    const [server] = await runningAllocations();
+    await nomad.put(`/client/allocation/${server?.ID}/restart`, {});
     const { stdout, stderr, exitCode } = await sweep;
     expect(exitCode, stdout + stderr).toBe(0);
     for (const { info } of await runsOf("steps")) {

@@ -5,7 +5,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { addressOf } from "../../nomad/address.ts";
 import type { NomadAllocation, NomadAllocationDetail } from "../../nomad/types.ts";
 import { Checkout } from "../checkout.ts";
-import { url as local, nomad, settings, variables } from "../deployed.ts";
+import { url as local, nomad, runningAllocations, settings, variables } from "../deployed.ts";
 import { inPostgresql, inS3, type Stores, startStores, stopStores } from "../stores.ts";
 import { isLate } from "../time-left.ts";
 import { type Logged, Tracking } from "./tracking.ts";
@@ -54,13 +54,9 @@ async function deploy(): Promise<string> {
   return output;
 }
 
-/** The allocations of a group that are to run. */
+/** The allocations of a group that run. */
 async function allocations(group: string): Promise<NomadAllocation[]> {
-  const all = (await nomad.get<NomadAllocation[]>("/job/mlflow/allocations")) ?? [];
-  return all.filter(
-    (each) =>
-      each.TaskGroup === group && each.ClientStatus === "running" && each.DesiredStatus === "run",
-  );
+  return (await runningAllocations()).filter(({ TaskGroup }) => TaskGroup === group);
 }
 
 async function addressOfGroup(group: string): Promise<string> {

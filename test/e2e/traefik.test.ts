@@ -8,9 +8,8 @@ import { Agent, request } from "undici";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { stringify } from "yaml";
 import { ask } from "../../dns/question.ts";
-import type { NomadAllocation } from "../../nomad/types.ts";
 import { Checkout } from "../checkout.ts";
-import { nomad, settings } from "../deployed.ts";
+import { runningAllocations, settings } from "../deployed.ts";
 import { makeAuthority } from "../tls-front.ts";
 import { Tracking } from "./tracking.ts";
 
@@ -58,10 +57,8 @@ const search = (headers: Record<string, string> = {}) =>
   asks("/api/2.0/mlflow/experiments/search", headers, '{"max_results": 1}');
 
 async function allocations(): Promise<string[]> {
-  const all = (await nomad.get<NomadAllocation[]>("/job/mlflow/allocations")) ?? [];
-  return all
-    .filter((each) => each.ClientStatus === "running")
-    .map((each) => `${each.ID} ${each.TaskStates?.mlflow_app?.Restarts}`);
+  const running = await runningAllocations();
+  return running.map(({ ID, TaskStates }) => `${ID} ${TaskStates?.mlflow_app?.Restarts}`);
 }
 
 describe("through Traefik", () => {
