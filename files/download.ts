@@ -1,24 +1,13 @@
-/** Files of the volume come down, each beside its place, and get their names when they are complete. */
-import { randomBytes } from "node:crypto";
-import type { Stats } from "node:fs";
-import {
-  type FileHandle,
-  lstat,
-  mkdir,
-  open,
-  realpath,
-  rename,
-  rm,
-  symlink,
-} from "node:fs/promises";
-import { dirname, join } from "node:path";
+/** Files of the volume come down: small ones together, large ones each by itself. */
+import { writeSync } from "node:fs";
+import { type FileHandle, mkdir, realpath } from "node:fs/promises";
 import { UserError } from "../config/errors.ts";
 import { reason } from "../config/reason.ts";
 import type { FileServer } from "./file-server.ts";
-import { DOWNLOADING } from "./paths.ts";
+import { Places } from "./places.ts";
 import type { DownloadPlan } from "./plan.ts";
 import { together } from "./together.ts";
-import type { TreeEntry } from "./tree.ts";
+import { isLarge, type TreeEntry } from "./tree.ts";
 import { type Member, untar } from "./untar.ts";
 
 /**
@@ -36,71 +25,62 @@ export async function download(
   { files, links, folders }: DownloadPlan,
 ): Promise<void> {
   await mkdir(into, { recursive: true });
-  const root = await realpath(into);
-  for (const { path } of folders) await makeFolder(root, path);
-  if (files.length > 0) await getFiles(server, from, root, files);
-  for (const { path, link = "" } of links) await makeLink(root, path, link);
-}
-
-async function getFiles(
-  server: FileServer,
-  from: string,
-  root: string,
-  files: readonly TreeEntry[],
-): Promise<void> {
-  const wanted = new Map(files.map((entry) => [entry.source ?? entry.path, entry]));
-  const made = new Set<string>();
-  const body = await server.get(from, [...wanted.keys()]);
+  const places = new Places(await realpath(into));
+  for (const { path } of folders) await places.folder(path);
+  const small = files.filter((entry) => !isLarge(entry));
+  const large = files.filter(isLarge);
   try {
-    await untar(body, async (member) => {
-      const { name } = member.header;
-      const known = wanted.get(name);
-      if (!known) throw new UserError([`the file server sent ${name}, unasked`]);
-      wanted.delete(name);
-      await write(root, known, member, made);
-    });
+    const gone = small.length > 0 ? await getTogether(server, from, places, small) : [];
+    for (const entry of large)
+      if (!(await getOne(server, from, places, entry))) gone.push(sourceOf(entry));
+    if (gone.length > 0)
+      throw new UserError(
+        gone.slice(0, 5).map((path) => `${path}: is gone from ${from} since; run it again`),
+      );
   } catch (error) {
     throw isOurs(error) ? writeFailure(error) : server.broken(error);
   }
-  if (wanted.size > 0)
-    throw new UserError(
-      [...wanted.keys()]
-        .slice(0, 5)
-        .map((path) => `${path}: is gone from ${from} since; run it again`),
-    );
+  for (const { path, link = "" } of links) await places.link(path, link);
 }
 
-async function write(
-  root: string,
-  { path, size }: TreeEntry,
-  member: Member,
-  made: Set<string>,
-): Promise<void> {
-  const folder = dirname(path);
-  if (!made.has(folder)) await makeFolder(root, folder);
-  made.add(folder);
-  const target = join(root, path);
-  const beside = join(dirname(target), DOWNLOADING + randomBytes(8).toString("hex"));
-  const { mode = 0o644, mtime, size: sent = size } = member.header;
-  const file = await open(beside, "wx", 0o600);
-  try {
-    await fill(file, member as AsyncIterable<Buffer>);
-    const { size: length } = await file.stat();
-    if (length !== sent) throw new Error(`${path}: ${length} of ${sent} bytes came`);
-    await file.chmod(mode & 0o777);
-    const at = secondsOf(member, mtime);
-    await file.utimes(at, at);
-    await file.close();
-    await rename(beside, target);
-  } catch (error) {
-    await file.close().catch(() => {});
-    await rm(beside, { force: true });
-    throw error;
-  }
+/** As one tar. @returns those that are not there any more */
+async function getTogether(
+  server: FileServer,
+  from: string,
+  places: Places,
+  files: readonly TreeEntry[],
+): Promise<string[]> {
+  const wanted = new Map(files.map((entry) => [sourceOf(entry), entry.path]));
+  const body = await server.get(from, [...wanted.keys()]);
+  await untar(body, async (member) => {
+    const { name, size = 0, mode = 0o644 } = member.header;
+    const path = wanted.get(name);
+    if (path === undefined) throw new UserError([`the file server sent ${name}, unasked`]);
+    wanted.delete(name);
+    await places.file(path, async (file) => {
+      await write(file, member as AsyncIterable<Buffer>);
+      return { size, mode, mtime: secondsOf(member) };
+    });
+  });
+  return [...wanted.keys()];
 }
+
+/** @returns whether it is there still */
+function getOne(
+  server: FileServer,
+  from: string,
+  places: Places,
+  entry: TreeEntry,
+): Promise<boolean> {
+  return places.file(entry.path, (file) =>
+    server.getFile(`${from}/${sourceOf(entry)}`, (piece) => writeNow(file.fd, piece)),
+  );
+}
+
+const sourceOf = ({ source, path }: TreeEntry) => source ?? path;
 
 /** Writes each piece while the next one comes. */
-async function fill(file: FileHandle, pieces: AsyncIterable<Buffer>): Promise<void> {
+async function write(file: FileHandle, pieces: AsyncIterable<Buffer>): Promise<void> {
   let writing = Promise.resolve();
   for await (const piece of together(pieces)) {
     await writing;
@@ -111,28 +91,14 @@ async function fill(file: FileHandle, pieces: AsyncIterable<Buffer>): Promise<vo
   await writing;
 }
 
-function secondsOf({ header }: Member, mtime = new Date(0)): number {
-  const { pax } = header as { pax?: { mtime?: string } };
-  return pax?.mtime ? Number(pax.mtime) : mtime.getTime() / 1000;
+/** A thread for it would cost as much as the write does. */
+function writeNow(file: number, piece: Buffer): void {
+  for (let at = 0; at < piece.length; ) at += writeSync(file, piece, at);
 }
 
-/** Makes a folder below another, and follows no link on the way. */
-async function makeFolder(root: string, path: string): Promise<void> {
-  let at = root;
-  for (const part of path.split("/").filter((each) => each !== ".")) {
-    at = join(at, part);
-    const found = await lstat(at).catch((): Stats | undefined => undefined);
-    if (found && !found.isDirectory())
-      throw new UserError([`${at}: found a file or a link, expected a folder or nothing`]);
-    if (!found) await mkdir(at);
-  }
-}
-
-async function makeLink(root: string, path: string, link: string): Promise<void> {
-  await makeFolder(root, dirname(path));
-  const beside = join(root, dirname(path), DOWNLOADING + randomBytes(8).toString("hex"));
-  await symlink(link, beside);
-  await rename(beside, join(root, path));
+function secondsOf({ header }: Member): number {
+  const { mtime, pax } = header as { mtime?: Date; pax?: { mtime?: string } };
+  return pax?.mtime ? Number(pax.mtime) : (mtime?.getTime() ?? 0) / 1000;
 }
 
 /** Of the file system here, in place of the connection. */

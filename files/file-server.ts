@@ -3,10 +3,8 @@ import type { Readable } from "node:stream";
 import { Agent, type Dispatcher, request } from "undici";
 import { UserError } from "../config/errors.ts";
 import { reason } from "../config/reason.ts";
+import { type Body, Broken, exchange, PATIENCE_MS } from "./exchange.ts";
 import type { TreeEntry } from "./tree.ts";
-
-/** Milliseconds for what is asked: a large tree on a NAS takes its time, and so does the last fsync. */
-const PATIENCE_MS = 600_000;
 
 /** A store, or what is kept of a sweep. */
 export interface Kept {
@@ -15,12 +13,22 @@ export interface Kept {
   readonly mtimeMs: number;
 }
 
+/** Of a file, when it was read. */
+export interface Sent {
+  /** Bytes. */
+  readonly size: number;
+  /** Permissions. */
+  readonly mode: number;
+  /** Of its last change, in seconds since 1970. */
+  readonly mtime: number;
+}
+
 /** It does not answer, or the connection broke. */
 export class FileServerGone extends UserError {}
 
 export class FileServer {
   private readonly address: string;
-  private readonly token: string;
+  private readonly headers: { readonly authorization: string };
   private readonly signal: AbortSignal;
   private readonly agent: Agent;
 
@@ -30,7 +38,7 @@ export class FileServer {
    */
   constructor(address: string, token: string, signal: AbortSignal) {
     this.address = address;
-    this.token = token;
+    this.headers = { authorization: `Bearer ${token}` };
     this.signal = signal;
     this.agent = new Agent({
       connect: { timeout: 5_000 },
@@ -92,6 +100,37 @@ export class FileServer {
     return body;
   }
 
+  /**
+   * One file, at the speed of the disks.
+   *
+   * @param take is given its pieces, each to be used before it returns
+   * @returns undefined where there is no such file any more
+   * @throws UserError, and what `take` throws
+   */
+  async getFile(path: string, take: (piece: Buffer) => void): Promise<Sent | undefined> {
+    const { status, headers, text } = await this.exchange("GET", path, {}, undefined, take);
+    if (status === 404) return undefined;
+    if (status !== 200) throw problemsOf(status, text);
+    return {
+      size: Number(headers["content-length"]),
+      mode: Number(headers["x-mode"]),
+      mtime: Number(headers["x-mtime"]),
+    };
+  }
+
+  /**
+   * Sends one file, at the speed of the disks.
+   *
+   * @param mode its permissions
+   * @param mtime in seconds since 1970, as text: a number has not enough digits
+   * @throws UserError, and what reading it throws
+   */
+  async putFile(path: string, body: Body, mode: number, mtime: string): Promise<void> {
+    const headers = { "x-mode": String(mode), "x-mtime": mtime };
+    const { status, text } = await this.exchange("PUT", path, headers, body);
+    if (status !== 200) throw problemsOf(status, text);
+  }
+
   /** Removes a file, or a folder with all in it. @throws UserError */
   async remove(path: string): Promise<void> {
     await this.answer("DELETE", "/tree", { path });
@@ -109,6 +148,30 @@ export class FileServer {
     return new FileServerGone([
       `the file server at ${this.address}: ${reason(error)}; run it again: it goes on where it was`,
     ]);
+  }
+
+  /** @returns what was answered, and as text what was not given to `take` */
+  private async exchange(
+    method: "GET" | "PUT",
+    path: string,
+    more: Readonly<Record<string, string>>,
+    body?: Body,
+    take?: (piece: Buffer) => void,
+  ) {
+    const said: Buffer[] = [];
+    const { signal } = this;
+    const asked = { method, url: this.urlOf("/file", { path }), body, signal };
+    const head = await exchange(
+      { ...asked, headers: { ...this.headers, ...more } },
+      (piece, { status }) => {
+        // What is said in place of a file is short.
+        if (take && status === 200) take(piece);
+        else said.push(Buffer.from(piece));
+      },
+    ).catch((error) => {
+      throw error instanceof Broken ? this.broken(error.cause) : error;
+    });
+    return { ...head, text: String(Buffer.concat(said)) };
   }
 
   private async answer(
@@ -129,15 +192,19 @@ export class FileServer {
     query: Record<string, string>,
     sent?: AsyncIterable<Buffer> | Buffer,
   ) {
-    const url = new URL(path, this.address);
-    url.search = String(new URLSearchParams(query));
-    const headers = { authorization: `Bearer ${this.token}` };
-    const { agent: dispatcher, signal } = this;
+    const { headers, agent: dispatcher, signal } = this;
     // Its types know no plain iterable, which it takes.
     const body = sent as Dispatcher.DispatchOptions["body"];
-    return request(url, { method, headers, dispatcher, signal, body }).catch((error) => {
+    const options = { method, headers, dispatcher, signal, body };
+    return request(this.urlOf(path, query), options).catch((error) => {
       throw this.broken(error);
     });
+  }
+
+  private urlOf(path: string, query: Record<string, string>): URL {
+    const url = new URL(path, this.address);
+    url.search = String(new URLSearchParams(query));
+    return url;
   }
 
   private async read(body: Dispatcher.ResponseData["body"]): Promise<string> {

@@ -96,6 +96,12 @@ export async function look(directory: string, path: string): Promise<LocalEntry>
   };
 }
 
+/** Whether a file is another than when it was found, or gone. */
+export async function isChanged(directory: string, entry: LocalEntry): Promise<boolean> {
+  const now = await look(directory, entry.path).catch(() => undefined);
+  return now?.mtimeNs !== entry.mtimeNs || now.size !== entry.size;
+}
+
 async function rulesOf(at: string, folder: string, names: readonly string[]): Promise<Rules[]> {
   const files = IGNORE_FILES.filter((file) => names.includes(file));
   if (files.length === 0) return [];

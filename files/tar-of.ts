@@ -1,22 +1,18 @@
-/** Files here as a tar. */
-import { once } from "node:events";
-import { createReadStream } from "node:fs";
+/** Small files here as a tar. */
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
-import { type Header, type Pack, pack } from "tar-stream";
+import { type Pack, pack } from "tar-stream";
 import { UserError } from "../config/errors.ts";
 import { reason } from "../config/reason.ts";
-import { type LocalEntry, look } from "./scan.ts";
+import { isChanged, type LocalEntry } from "./scan.ts";
 import { together } from "./together.ts";
 
 const PIECE = 1 << 20;
-/** Files up to this many bytes are read as a whole. */
-const SMALL = 1 << 16;
 
 /** A tar that is made while it is read. */
 export interface Tar {
   readonly pieces: AsyncIterable<Buffer>;
-  /** Files that were changed while they were read, one line each. */
+  /** Paths of files that were changed while they were read. */
   readonly changed: readonly string[];
   /** Why it could not be made; undefined where it could. */
   failure(): UserError | undefined;
@@ -25,7 +21,7 @@ export interface Tar {
 }
 
 /** Time in seconds as tar has it, exact. */
-function seconds(nanoseconds: bigint): string {
+export function seconds(nanoseconds: bigint): string {
   const rest = ((nanoseconds % 1_000_000_000n) + 1_000_000_000n) % 1_000_000_000n;
   const whole = (nanoseconds - rest) / 1_000_000_000n;
   // Before 1970 the fraction would count the other way.
@@ -33,7 +29,10 @@ function seconds(nanoseconds: bigint): string {
   return `${whole}.${String(rest).padStart(9, "0")}`;
 }
 
-/** @param directory that the entries are in */
+/**
+ * @param directory that the entries are in
+ * @param entries each of which is read as a whole
+ */
 export function tarOf(directory: string, entries: readonly LocalEntry[]): Tar {
   const tar = pack({ highWaterMark: PIECE });
   const changed: string[] = [];
@@ -62,12 +61,9 @@ async function fill(
   changed: string[],
 ): Promise<void> {
   for (const entry of entries) {
-    const file = join(directory, entry.path);
-    await add(tar, entry, file);
+    await add(tar, entry, join(directory, entry.path));
     if (entry.type !== "file") continue;
-    const now = await look(directory, entry.path).catch(() => undefined);
-    if (now?.mtimeNs !== entry.mtimeNs || now.size !== entry.size)
-      changed.push(`${file}: was changed while it was sent; run it again`);
+    if (await isChanged(directory, entry)) changed.push(entry.path);
   }
   tar.finalize();
 }
@@ -77,46 +73,12 @@ async function add(tar: Pack, entry: LocalEntry, file: string): Promise<void> {
   const header = { name, mode, pax: { mtime: seconds(entry.mtimeNs) } };
   if (type === "directory") return void tar.entry({ ...header, type });
   if (type === "link") return void tar.entry({ ...header, type: "symlink", linkname });
-  const unreadable = (error: unknown) => {
+  const content = await readFile(file).catch((error) => {
     throw new UserError([`${file}: ${reason(error)}; run it again`]);
-  };
-  if (size > SMALL) {
-    const content = createReadStream(file, { end: size - 1, highWaterMark: PIECE });
-    return addLarge(tar, { ...header, size }, content, unreadable);
-  }
-  const content = await readFile(file).catch(unreadable);
-  // It has the size that was said of it; one that has grown is sent again.
-  const whole = Buffer.alloc(size);
-  content?.copy(whole);
+  });
+  // It has the size that was said of it; one that has another now is sent again.
+  const whole = content.length === size ? content : Buffer.concat([content], size);
   await new Promise<void>((resolve, reject) => {
     tar.entry({ ...header, size }, whole, (error) => (error ? reject(error) : resolve()));
   });
-}
-
-async function addLarge(
-  tar: Pack,
-  header: Pick<Header, "name" | "size">,
-  content: AsyncIterable<Buffer>,
-  unreadable: (error: unknown) => void,
-): Promise<void> {
-  let taken: (error?: Error | null) => void = () => {};
-  const done = new Promise<void>((resolve, reject) => {
-    taken = (error) => (error ? reject(error) : resolve());
-  });
-  // Its failure is seen where it is waited for.
-  done.catch(() => {});
-  const sink = tar.entry(header, taken);
-  let left = header.size;
-  try {
-    for await (const piece of content) {
-      left -= piece.length;
-      if (!sink.write(piece)) await Promise.race([once(sink, "drain"), done]);
-    }
-  } catch (error) {
-    if (!tar.destroyed) unreadable(error);
-    throw error;
-  }
-  if (left > 0) unreadable(new Error("it became shorter while it was sent"));
-  sink.end(null);
-  await done;
 }

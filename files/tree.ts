@@ -17,6 +17,14 @@ export interface TreeEntry {
   readonly sha256?: string;
 }
 
+/** From so many bytes on, a connection of its own costs a file less than its way through a tar. */
+const LARGE = 1 << 24;
+
+/** Whether a file goes up or down by itself, and not in a tar with others. */
+export function isLarge({ type, size }: TreeEntry): boolean {
+  return type === "file" && size >= LARGE;
+}
+
 /** Times that passed through a number of seconds differ by rounding. */
 const SAME_MS = 2;
 

@@ -1,8 +1,13 @@
+/** Files of a folder here go up: small ones together, large ones each by itself. */
+import { open } from "node:fs/promises";
+import { join } from "node:path";
 import { UserError } from "../config/errors.ts";
+import { reason } from "../config/reason.ts";
 import type { FileServer } from "./file-server.ts";
 import { toSend } from "./plan.ts";
-import type { LocalEntry } from "./scan.ts";
-import { tarOf } from "./tar-of.ts";
+import { isChanged, type LocalEntry } from "./scan.ts";
+import { seconds, tarOf } from "./tar-of.ts";
+import { isLarge } from "./tree.ts";
 
 export interface Uploaded {
   /** Files and links that were sent. */
@@ -29,12 +34,39 @@ export async function upload(
 ): Promise<Uploaded> {
   const missing = toSend(entries, (await server.tree(to)) ?? []);
   const sent = missing.filter(isContent);
-  const tar = tarOf(directory, missing);
+  const together = missing.filter((entry) => !isLarge(entry));
+  const changed = await sendTogether(server, directory, together, to);
+  for (const entry of missing.filter(isLarge)) {
+    await sendOne(server, directory, entry, to);
+    if (await isChanged(directory, entry)) changed.push(entry.path);
+  }
+  if (changed.length > 0)
+    throw new UserError(
+      changed.map(
+        (path) => `${join(directory, path)}: was changed while it was sent; run it again`,
+      ),
+    );
+  return {
+    sent: sent.length,
+    bytes: sent.reduce((sum, { type, size }) => sum + (type === "file" ? size : 0), 0),
+    same: entries.filter(isContent).length - sent.length,
+  };
+}
+
+/** As one tar; the folder there is made by it, too. @returns paths of those that were changed meanwhile */
+async function sendTogether(
+  server: FileServer,
+  directory: string,
+  entries: readonly LocalEntry[],
+  to: string,
+): Promise<string[]> {
+  const tar = tarOf(directory, entries);
+  const count = entries.filter(isContent).length;
   try {
     const taken = await server.put(to, tar.pieces);
-    if (taken !== sent.length)
+    if (taken !== count)
       throw new UserError([
-        `the file server has taken ${taken} of ${sent.length} files; run it again: it goes on where it was`,
+        `the file server has taken ${taken} of ${count} files; run it again: it goes on where it was`,
       ]);
   } catch (error) {
     // A file that can't be read breaks the connection: the cause is told.
@@ -42,12 +74,32 @@ export async function upload(
   } finally {
     await tar.close();
   }
-  if (tar.changed.length > 0) throw new UserError(tar.changed);
-  return {
-    sent: sent.length,
-    bytes: sent.reduce((sum, { type, size }) => sum + (type === "file" ? size : 0), 0),
-    same: entries.filter(isContent).length - sent.length,
+  return [...tar.changed];
+}
+
+async function sendOne(
+  server: FileServer,
+  directory: string,
+  { path, size, mode, mtimeNs }: LocalEntry,
+  to: string,
+): Promise<void> {
+  const at = join(directory, path);
+  const unreadable = (error: unknown) => new UserError([`${at}: ${reason(error)}; run it again`]);
+  const file = await open(at).catch((error) => {
+    throw unreadable(error);
+  });
+  const read = async (into: Buffer) => {
+    const { bytesRead } = await file.read(into).catch((error) => {
+      throw unreadable(error);
+    });
+    if (bytesRead === 0) throw unreadable(new Error("it became shorter while it was sent"));
+    return bytesRead;
   };
+  try {
+    await server.putFile(`${to}/${path}`, { size, read }, mode, seconds(mtimeNs));
+  } finally {
+    await file.close();
+  }
 }
 
 function isContent({ type }: LocalEntry): boolean {

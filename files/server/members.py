@@ -63,11 +63,11 @@ def pax_records(data: bytes) -> dict[str, str]:
     return records
 
 
-def nanoseconds(member: tarfile.TarInfo) -> int:
-    """Its time, exact: a float has not enough digits."""
-    match = re.fullmatch(r"(-?)(\d+)(?:\.(\d{1,9})\d*)?", member.pax_headers.get("mtime", ""))
+def nanoseconds(text: str) -> int:
+    """A time in seconds, exact: a float has not enough digits."""
+    match = re.fullmatch(r"(-?)(\d+)(?:\.(\d{1,9})\d*)?", text)
     if not match:
-        return int(member.mtime) * 1_000_000_000
+        raise ValueError(f"{text!r}: expected seconds")
     sign, whole, rest = match.groups()
     at = int(whole) * 1_000_000_000 + int((rest or "").ljust(9, "0"))
     return -at if sign else at

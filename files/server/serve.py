@@ -10,7 +10,9 @@ FILES_IDLE    seconds without a request after which it ends by itself
 GET    /health
 GET    /stores                 names of what is there
 GET    /tree?path=P[&sha256=1] all below P, a line of JSON each
+GET    /file?path=P            one file; its mode and time, to the nanosecond, as X-Mode and X-Mtime
 POST   /tar?path=P             of a JSON list of paths below P, as tar
+PUT    /file?path=P            one file, with the same headers
 PUT    /tar?path=P             a tar, whose members come to lie below P
 DELETE /tree?path=P
 A failure is a JSON object with a list of "problems", a line each.
@@ -34,8 +36,9 @@ from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
 from idle import busy, end_when_done, end_when_idle
+from members import nanoseconds
 from paths import PIECE, Refused, parts_of
-from stream import Body, Chunks
+from stream import Body, Chunks, send_whole
 from tree import Tree, open_file
 from upload import Upload
 
@@ -54,13 +57,14 @@ class Handler(BaseHTTPRequestHandler):
     timeout = 120
 
     def do_GET(self) -> None:
-        self.answer({"/health": self.health, "/stores": self.stores, "/tree": self.tree})
+        ways = {"/health": self.health, "/stores": self.stores, "/tree": self.tree}
+        self.answer({**ways, "/file": self.send_file})
 
     def do_POST(self) -> None:
         self.answer({"/tar": self.send_tar})
 
     def do_PUT(self) -> None:
-        self.answer({"/tar": self.take_tar})
+        self.answer({"/tar": self.take_tar, "/file": self.take_file})
 
     def do_DELETE(self) -> None:
         self.answer({"/tree": self.remove})
@@ -152,6 +156,24 @@ class Handler(BaseHTTPRequestHandler):
                 out.write(json.dumps(entry).encode() + b"\n")
             out.end()
 
+    def send_file(self) -> None:
+        parts = self.parts()
+        if not parts:
+            raise Refused(400, "expected a path")
+        with (
+            self.server.tree.folder(parts[:-1]) as folder,
+            open_file(folder, parts[-1]) as file,
+        ):
+            status = os.fstat(file.fileno())
+            self.send_response(200)
+            self.send_header("Content-Length", str(status.st_size))
+            self.send_header("X-Mode", str(stat.S_IMODE(status.st_mode)))
+            self.send_header("X-Mtime", seconds(status))
+            self.end_headers()
+            self.wfile.flush()
+            self.sending = True
+            send_whole(self.connection, file, status.st_size)
+
     def send_tar(self) -> None:
         paths = [parts_of(path) for path in json.loads(self.body.rest())]
         base = self.parts()
@@ -169,23 +191,29 @@ class Handler(BaseHTTPRequestHandler):
             info = tarfile.TarInfo("/".join(parts))
             with open_file(folder, parts[-1]) as file:
                 status = os.fstat(file.fileno())
-                if not stat.S_ISREG(status.st_mode):
-                    return
                 info.size = status.st_size
                 info.mode = stat.S_IMODE(status.st_mode)
                 info.mtime = status.st_mtime_ns // 1_000_000_000
-                rest = status.st_mtime_ns % 1_000_000_000
-                info.pax_headers = {"mtime": f"{info.mtime}.{rest:09d}"}
+                info.pax_headers = {"mtime": seconds(status)}
                 out.write(info.tobuf(tarfile.PAX_FORMAT))
                 out.send(file, info.size)
                 out.write(bytes(-info.size % tarfile.BLOCKSIZE))
+
+    def take_file(self) -> None:
+        parts = self.parts()
+        if len(parts) < 2:
+            raise Refused(400, "expected a path in a store")
+        mode = int(self.headers.get("X-Mode", ""))
+        at = nanoseconds(self.headers.get("X-Mtime", ""))
+        Upload(self.server.tree, parts[:-1]).take_file(parts[-1], self.body, mode, at)
+        self.reply({"files": 1})
 
     def take_tar(self) -> None:
         parts = self.parts()
         if not parts:
             raise Refused(400, "expected a path")
         upload = Upload(self.server.tree, parts)
-        upload.take_all(self.body)
+        upload.take_tar(self.body)
         self.body.rest()
         if upload.problems:
             raise Refused(422, *upload.problems)
@@ -212,6 +240,11 @@ class FileServer(ThreadingHTTPServer):
 
     def handle_error(self, request, client_address) -> None:
         print(f"{client_address[0]}: {sys.exc_info()[1]!r}", file=sys.stderr, flush=True)
+
+
+def seconds(status: os.stat_result) -> str:
+    """When it was changed, since 1970."""
+    return f"{status.st_mtime_ns // 1_000_000_000}.{status.st_mtime_ns % 1_000_000_000:09d}"
 
 
 def expect_volume(root: str, volume: str) -> None:

@@ -1,6 +1,7 @@
 """Bodies of requests and responses, in constant memory."""
 
 import io
+import socket
 import tarfile
 from http.server import BaseHTTPRequestHandler
 
@@ -78,16 +79,24 @@ class Chunks:
         if size <= SMALL:
             data = file.read(size)
             self.write(data)
-            sent = len(data)
+            expect(len(data), size)
         else:
             self.flush()
             self.file.write(b"%x\r\n" % size)
             self.file.flush()
-            sent = self.connection.sendfile(file, count=size)
+            send_whole(self.connection, file, size)
             self.file.write(b"\r\n")
-        if sent != size:
-            raise ConnectionError("a file became shorter while it was sent")
 
     def end(self) -> None:
         self.flush()
         self.file.write(b"0\r\n\r\n")
+
+
+def send_whole(connection: socket.socket, file: io.FileIO, size: int) -> None:
+    """A file by the kernel alone; what was written before has to be out."""
+    expect(connection.sendfile(file, count=size) if size else 0, size)
+
+
+def expect(sent: int, size: int) -> None:
+    if sent != size:
+        raise ConnectionError("a file became shorter while it was sent")

@@ -93,7 +93,12 @@ class Tree:
         if found["type"] == "link":
             found["link"] = os.readlink(name, dir_fd=folder)
         if found["type"] == "file" and digest:
-            with open_file(folder, name) as file:
+            try:
+                file = open_file(folder, name)
+            except Refused:
+                # Gone, or another thing, since it was found.
+                return None
+            with file:
                 found["sha256"] = hashlib.file_digest(file, "sha256").hexdigest()
         if not is_text(path) or not is_text(found.get("link", "")):
             return {**found, "path": ascii(path), "type": "other", "link": ""}
@@ -115,6 +120,19 @@ class Tree:
 
 
 def open_file(folder: int, name: str) -> io.FileIO:
+    """A file that is one: what lies there may have become another thing since it was listed."""
     # Not for ever at a pipe that somebody put there.
     flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK
-    return open(os.open(name, flags, dir_fd=folder), "rb", buffering=0)
+    try:
+        opened = os.open(name, flags, dir_fd=folder)
+    except FileNotFoundError:
+        raise Refused(404, f"{name!r}: there is no such file") from None
+    except OSError as error:
+        if error.errno in (errno.ELOOP, errno.ENXIO):
+            raise Refused(409, f"{name!r}: found another thing, expected a file") from None
+        raise
+    file = open(opened, "rb", buffering=0)
+    if not stat.S_ISREG(os.fstat(opened).st_mode):
+        file.close()
+        raise Refused(409, f"{name!r}: found another thing, expected a file")
+    return file

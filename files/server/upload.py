@@ -6,7 +6,7 @@ import tarfile
 import threading
 import time
 from concurrent.futures import Future, ThreadPoolExecutor, wait
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 
 from members import Members, nanoseconds
 from paths import PIECE, Refused, TEMPORARY, leads_out, parts_of
@@ -22,7 +22,7 @@ EARLY = 1 << 25
 
 
 class Upload:
-    """The members of one tar, each written beside its place and renamed when it is on the disk."""
+    """The members of one tar, or one file, each written beside its place and renamed when it is on the disk."""
 
     def __init__(self, tree: Tree, base: list[str]) -> None:
         self.tree = tree
@@ -36,18 +36,27 @@ class Upload:
         # One for all pieces: memory that is asked for anew each time costs more than what is done with it.
         self.piece = memoryview(bytearray(PIECE))
 
-    def take_all(self, body: Body) -> None:
+    def take_tar(self, body: Body) -> None:
         try:
-            with self.tree.folder(self.base, make=True):
-                pass
-            members = Members(body)
-            while (member := members.next()) is not None:
-                self.raise_failure()
-                self.take(members, member)
+            with self.settled(), self.tree.folder(self.base, make=True):
+                members = Members(body)
+                while (member := members.next()) is not None:
+                    self.raise_failure()
+                    self.take(members, member)
         except tarfile.TarError as error:
             raise Refused(400, f"the upload is no tar: {error}") from None
+
+    def take_file(self, name: str, body: Body, mode: int, at: int) -> None:
+        with self.settled(), self.tree.folder(self.base, make=True) as folder:
+            self.clean(folder, tuple(self.base))
+            self.file(folder, name, body, mode, at)
+
+    @contextmanager
+    def settled(self):
+        """What is complete stays, whatever happens: the next upload goes on after it."""
+        try:
+            yield
         finally:
-            # What is complete stays: the next upload goes on after it.
             self.pool.shutdown(wait=True)
         self.raise_failure()
         for parts in self.cleaned:
@@ -81,7 +90,8 @@ class Upload:
                 if member.issym():
                     self.link(folder, parts[-1], member.linkname)
                 else:
-                    self.file(folder, parts[-1], members, member)
+                    at = nanoseconds(member.pax_headers.get("mtime") or str(member.mtime))
+                    self.file(folder, parts[-1], members, member.mode, at)
             self.files += 1
 
     def clean(self, folder: int, parts: tuple[str, ...]) -> None:
@@ -108,7 +118,7 @@ class Upload:
             os.unlink(temporary, dir_fd=folder)
             raise
 
-    def file(self, folder: int, name: str, members: Members, member: tarfile.TarInfo) -> None:
+    def file(self, folder: int, name: str, content: Body | Members, mode: int, at: int) -> None:
         temporary = TEMPORARY + os.urandom(8).hex()
         flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW
         file = os.open(temporary, flags, 0o600, dir_fd=folder)
@@ -116,14 +126,13 @@ class Upload:
         early: Future | None = None
         length = 0
         try:
-            while count := members.into(self.piece):
+            while count := content.into(self.piece):
                 write_all(file, self.piece[:count])
                 length += count
                 if length >= EARLY and (early is None or early.done()):
                     length = 0
                     early = self.pool.submit(os.fdatasync, file)
-            os.fchmod(file, stat.S_IMODE(member.mode) & 0o777)
-            at = nanoseconds(member)
+            os.fchmod(file, mode & 0o777)
             os.utime(file, ns=(at, at))
         except BaseException:
             os.unlink(temporary, dir_fd=own)

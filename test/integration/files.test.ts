@@ -3,6 +3,7 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { createHash, randomBytes } from "node:crypto";
 import { once } from "node:events";
 import {
+  chmodSync,
   existsSync,
   lstatSync,
   mkdirSync,
@@ -131,12 +132,15 @@ describe("files that go up and come down", () => {
   it("are the same, with their times, modes, names and links", async () => {
     const name = `é 漢 ${"long ".repeat(40)}`;
     write({ a: "", "deep/er/b.bin": randomBytes(3_000_000), [name]: "x", "deep/run.sh": "#!" });
+    write({ "deep/large": randomBytes(20_000_001) });
+    chmodSync(join(here, "deep/large"), 0o750);
+    utimesSync(join(here, "deep/large"), 1_600_000_000.654321, 1_600_000_000.654321);
     symlinkSync("er/b.bin", join(here, "deep", "link"));
     mkdirSync(join(here, "empty"));
     utimesSync(join(here, "a"), 1_700_000_000.123456, 1_700_000_000.123456);
     writeFileSync(join(here, "deep/run.sh"), "#!", { mode: 0o755 });
     const before = statSync(join(here, "a"));
-    expect(await up("same")).toMatchObject({ sent: 5, same: 0 });
+    expect(await up("same")).toMatchObject({ sent: 6, same: 0 });
     expect(contents(join(volume, "same"))).toEqual(contents(here));
     const there = statSync(join(volume, "same", "a"), { bigint: true });
     expect(there.mtimeNs).toBe(statSync(join(here, "a"), { bigint: true }).mtimeNs);
@@ -146,7 +150,11 @@ describe("files that go up and come down", () => {
     expect(contents(into)).toEqual(contents(here));
     expect(statSync(join(into, "empty")).isDirectory()).toBe(true);
     expect(statSync(join(into, "a")).mtimeMs).toBeCloseTo(before.mtimeMs, 1);
-    expect(statSync(join(into, "deep/run.sh")).mode).toBe(statSync(join(here, "deep/run.sh")).mode);
+    for (const path of ["deep/run.sh", "deep/large"]) {
+      const [came, went] = [statSync(join(into, path)), statSync(join(here, path))];
+      expect(came.mode, path).toBe(went.mode);
+      expect(came.mtimeMs, path).toBeCloseTo(went.mtimeMs, 1);
+    }
   });
 
   it("are sent once: the next time only what differs", async () => {
@@ -175,13 +183,73 @@ describe("files that go up and come down", () => {
   });
 
   it("that were changed while they were sent are told of", async () => {
-    write({ a: "one", b: "two" });
+    write({ a: "one", b: "two", large: randomBytes(20_000_000) });
     const { entries } = await scan(here);
-    write({ b: "twice" });
-    expect(await problemsOf(upload(fileServer(), here, entries, "changed"))).toEqual([
-      `${here}/b: was changed while it was sent; run it again`,
+    write({ b: "twice", large: randomBytes(20_000_001) });
+    expect(await problemsOf(upload(fileServer(), here, entries, "changed"))).toEqual(
+      ["b", "large"].map((each) => `${here}/${each}: was changed while it was sent; run it again`),
+    );
+    write({ large: "x" });
+    expect(await problemsOf(upload(fileServer(), here, entries, "shorter"))).toEqual([
+      `${here}/large: it became shorter while it was sent; run it again`,
     ]);
+    rmSync(join(here, "large"));
+    expect((await problemsOf(upload(fileServer(), here, entries, "gone-here"))).join()).toContain(
+      `${here}/large: `,
+    );
+    for (const store of ["shorter", "gone-here"])
+      expect(readdirSync(join(volume, store)).sort()).toEqual(["a", "b"]);
   });
+
+  it("that are gone when they are asked for are told of, and the others are there", async () => {
+    write({ small: "one", large: randomBytes(20_000_000), other: randomBytes(20_000_000) });
+    await up("going");
+    const into = join(folder, "going-down");
+    const plan = await planHere(fileServer(), "going", { into, overwrite: false });
+    rmSync(join(volume, "going", "small"));
+    rmSync(join(volume, "going", "large"));
+    expect(await problemsOf(download(fileServer(), "going", into, plan))).toEqual(
+      ["small", "large"].map((each) => `${each}: is gone from going since; run it again`),
+    );
+    expect(readdirSync(into)).toEqual(["other"]);
+  });
+
+  it("do not come through a link that has taken their place", async () => {
+    write({ large: randomBytes(20_000_000) });
+    await up("swapped");
+    const into = join(folder, "swapped-down");
+    const plan = await planHere(fileServer(), "swapped", { into, overwrite: false });
+    rmSync(join(volume, "swapped", "large"));
+    symlinkSync(join(here, "large"), join(volume, "swapped", "large"));
+    expect(await problemsOf(download(fileServer(), "swapped", into, plan))).toEqual([
+      "'large': found another thing, expected a file",
+    ]);
+    expect(readdirSync(into)).toEqual([]);
+  });
+
+  // It mounts a small disk, which root alone may.
+  it.skipIf(process.getuid?.() !== 0).each([4_000_000, 30_000_000])(
+    "of %d bytes that find a full disk leave what was complete, and no half file",
+    async (size) => {
+      write({ large: randomBytes(size), small: "x" });
+      const store = `full-${size}`;
+      await up(store);
+      const into = join(folder, `${store}-down`);
+      mkdirSync(into);
+      await execa("mount", ["-t", "tmpfs", "-o", "size=3m", "tmpfs", into]);
+      try {
+        write({ mine: "precious" }, into);
+        expect(await problemsOf(down(store, into))).toEqual([
+          "a file: the disk here is full; what is complete stays; run it again",
+        ]);
+        expect(readdirSync(into)).not.toContain("large");
+        expect(readdirSync(into).join()).not.toContain(".downloading");
+        expect(readFileSync(join(into, "mine"), "utf8")).toBe("precious");
+      } finally {
+        await execa("umount", [into]);
+      }
+    },
+  );
 
   it("do not follow a link that lies where they come down", async () => {
     write({ "sub/x": "evil" });
@@ -198,27 +266,29 @@ describe("files that go up and come down", () => {
 });
 
 describe("an upload that is cut off", () => {
-  it("leaves no half file, and goes on after what was complete", async () => {
-    const files = Object.fromEntries(
-      Array.from({ length: 40 }, (_, index) => [
-        `f${String(index).padStart(2, "0")}`,
-        randomBytes(500_000),
-      ]),
-    );
-    write(files);
-    const proxy = await cutAfter(8_000_000);
-    await expect(up("cut", here, fileServer(proxy.port))).rejects.toThrow(FileServerGone);
-    proxy.close();
-    await expect.poll(() => readdirSync(join(volume, "cut")).join()).not.toContain(".uploading");
-    const left = contents(join(volume, "cut"));
-    const whole = contents(here);
-    const complete = Object.keys(left).length;
-    expect(complete).toBeGreaterThan(5);
-    expect(complete).toBeLessThan(40);
-    for (const [path, hash] of Object.entries(left)) expect(hash, path).toBe(whole[path]);
-    expect(await up("cut")).toMatchObject({ sent: 40 - complete, same: complete });
-    expect(contents(join(volume, "cut"))).toEqual(whole);
-  });
+  it.each([
+    [40, 500_000],
+    [4, 20_000_000],
+  ])(
+    "in %d files of %d bytes leaves no half one, and goes on after what was complete",
+    async (count, size) => {
+      const names = Array.from({ length: count }, (_, index) => `f${index + 10}`);
+      write(Object.fromEntries(names.map((name) => [name, randomBytes(size)])));
+      const store = `cut-${size}`;
+      const proxy = await cutAfter(0.6 * count * size);
+      await expect(up(store, here, fileServer(proxy.port))).rejects.toThrow(FileServerGone);
+      proxy.close();
+      await expect.poll(() => readdirSync(join(volume, store)).join()).not.toContain(".uploading");
+      const left = contents(join(volume, store));
+      const whole = contents(here);
+      const complete = Object.keys(left).length;
+      expect(complete).toBeGreaterThan(0);
+      expect(complete).toBeLessThan(count);
+      for (const [path, hash] of Object.entries(left)) expect(hash, path).toBe(whole[path]);
+      expect(await up(store)).toMatchObject({ sent: count - complete, same: complete });
+      expect(contents(join(volume, store))).toEqual(whole);
+    },
+  );
 });
 
 describe("an upload that is ended here", () => {
@@ -264,21 +334,25 @@ describe("a server that is ended when its client is gone", () => {
 });
 
 describe("a download that is cut off", () => {
-  it("leaves no half file, and goes on after what was complete", async () => {
-    write(Object.fromEntries([1, 2, 3, 4].map((each) => [`f${each}`, randomBytes(4_000_000)])));
-    await up("cut-down");
-    const into = join(folder, "cut-down-into");
-    const proxy = await cutAfter(10_000_000);
-    await expect(down("cut-down", into, {}, fileServer(proxy.port))).rejects.toThrow(UserError);
-    proxy.close();
-    const whole = contents(here);
-    const left = contents(into);
-    expect(Object.keys(left).length).toBeGreaterThan(0);
-    expect(Object.keys(left).length).toBeLessThan(4);
-    for (const [path, hash] of Object.entries(left)) expect(hash, path).toBe(whole[path]);
-    expect((await down("cut-down", into)).files).toHaveLength(4 - Object.keys(left).length);
-    expect(contents(into)).toEqual(whole);
-  });
+  it.each([4_000_000, 20_000_000])(
+    "in files of %d bytes leaves no half one, and goes on after what was complete",
+    async (size) => {
+      write(Object.fromEntries([1, 2, 3, 4].map((each) => [`f${each}`, randomBytes(size)])));
+      const store = `cut-down-${size}`;
+      await up(store);
+      const into = join(folder, `${store}-into`);
+      const proxy = await cutAfter(2.5 * size);
+      await expect(down(store, into, {}, fileServer(proxy.port))).rejects.toThrow(FileServerGone);
+      proxy.close();
+      const whole = contents(here);
+      const left = contents(into);
+      expect(Object.keys(left).length).toBeGreaterThan(0);
+      expect(Object.keys(left).length).toBeLessThan(4);
+      for (const [path, hash] of Object.entries(left)) expect(hash, path).toBe(whole[path]);
+      expect((await down(store, into)).files).toHaveLength(4 - Object.keys(left).length);
+      expect(contents(into)).toEqual(whole);
+    },
+  );
 });
 
 describe("the file server", () => {
@@ -389,10 +463,13 @@ describe("the file server", () => {
   });
 
   // It mounts a small disk, which root alone may.
-  it.skipIf(process.getuid?.() !== 0)(
-    "says that the volume is full, and leaves what was there and what was complete",
-    async () => {
-      const small = join(folder, "small");
+  it.skipIf(process.getuid?.() !== 0).each([
+    [6_000_000, ["a", "kept"]],
+    [30_000_000, ["a", "c", "kept"]],
+  ])(
+    "says that the volume is full for a file of %d bytes, and leaves what was there and what was complete",
+    async (size, left) => {
+      const small = join(folder, `small-${size}`);
       mkdirSync(small);
       await execa("mount", ["-t", "tmpfs", "-o", "size=4m", "tmpfs", small]);
       const [at = 0] = await freePorts(1);
@@ -402,9 +479,9 @@ describe("the file server", () => {
       try {
         const server = fileServer(at);
         await expect.poll(() => server.isUp(), { timeout: 20_000 }).toBe(true);
-        write({ a: "first", b: randomBytes(30_000_000), c: "last" });
+        write({ a: "first", b: randomBytes(size), c: "last" });
         expect(await problemsOf(up("store", here, server))).toEqual(["the volume files is full"]);
-        expect(readdirSync(join(small, "store")).sort()).toEqual(["a", "kept"]);
+        expect(readdirSync(join(small, "store")).sort()).toEqual(left);
         expect(readFileSync(join(small, "store", "kept"), "utf8")).toBe("precious");
       } finally {
         own.kill("SIGKILL");
@@ -435,11 +512,11 @@ describe("the file server", () => {
   });
 });
 
-/** A way to the server that breaks after so many bytes in either direction. */
+/** A way to the server that breaks after so many bytes, whichever direction they go. */
 async function cutAfter(bytes: number): Promise<{ port: number; close: () => void }> {
+  let left = bytes;
   const proxy = createServer((client) => {
     const behind = connect(port, "127.0.0.1");
-    let left = bytes;
     const pass = (from: Socket, to: Socket) =>
       from
         .on("data", (data) => {
@@ -449,7 +526,7 @@ async function cutAfter(bytes: number): Promise<{ port: number; close: () => voi
           return behind.destroy();
         })
         .on("error", () => {})
-        .on("close", () => to.destroy());
+        .on("close", () => to.end());
     pass(client, behind);
     pass(behind, client);
   });
