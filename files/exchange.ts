@@ -75,9 +75,12 @@ export function exchange(
     const socket = connect({
       host: url.hostname.replace(/^\[(.*)\]$/, "$1"),
       port: Number(url.port || 80),
-      signal,
       onread: { buffer, callback: give },
     });
+    // As the option of the socket it would stay with the signal, one for each file.
+    const leave = () => broken(new Error("ended"));
+    signal.addEventListener("abort", leave);
+    if (signal.aborted) leave();
     const fail = (error: unknown) => {
       reject(error);
       socket.destroy();
@@ -86,7 +89,10 @@ export function exchange(
     socket.setTimeout(PATIENCE_MS, () => broken(new Error("no answer any more")));
     socket.on("error", broken);
     // After the end of the response there is nobody to hear of it.
-    socket.on("close", () => broken(new Error("the connection was closed too early")));
+    socket.on("close", () => {
+      signal.removeEventListener("abort", leave);
+      broken(new Error("the connection was closed too early"));
+    });
     const length = body ? { "content-length": String(body.size) } : {};
     const lines = Object.entries({ host: url.host, connection: "close", ...headers, ...length });
     const request = [

@@ -157,6 +157,23 @@ describe("files that go up and come down", () => {
     }
   });
 
+  it("are many and large without a word of Node about it", async () => {
+    const names = Array.from({ length: 12 }, (_, index) => `f${index}`);
+    write(Object.fromEntries(names.map((name) => [name, Buffer.alloc(17_000_000, name)])));
+    const warnings: string[] = [];
+    const hear = (warning: Error) => void warnings.push(warning.message);
+    process.on("warning", hear);
+    // A command has one signal for all that it does.
+    const server = fileServer();
+    await up("many", here, server);
+    const into = join(folder, "many-down");
+    await down("many", into, {}, server);
+    await sleep(100);
+    process.off("warning", hear);
+    expect(warnings).toEqual([]);
+    expect(contents(into)).toEqual(contents(here));
+  });
+
   it("are sent once: the next time only what differs", async () => {
     write({ a: "one", b: "two", "c/d": "three" });
     await up("once");
