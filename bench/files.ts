@@ -83,17 +83,25 @@ async function both(bench: Bench, server: FileServer, moved: Moved): Promise<Row
     rmSync(path, { recursive: true, force: true });
     await run("sync", []);
   };
-  const up = await inTurn(
-    rounds,
-    async () => {
-      await remove(store);
-      return seconds(() => upload(server, source, entries, STORE));
-    },
-    async () => {
-      await remove(`${store}-cp`);
-      return seconds(() => run("cp", ["-R", source, `${store}-cp`]));
-    },
-  );
+  const up = (copy: () => Promise<unknown>) =>
+    inTurn(
+      rounds,
+      async () => {
+        await remove(store);
+        return seconds(() => upload(server, source, entries, STORE));
+      },
+      async () => {
+        await remove(`${store}-cp`);
+        return seconds(copy);
+      },
+    );
+  const cp = () => run("cp", ["-R", source, `${store}-cp`]);
+  const copied = await up(cp);
+  // What an upload has ended with is on the disk.
+  const onDisk = await up(async () => {
+    await cp();
+    await run("sync", []);
+  });
   const down = await inTurn(
     rounds,
     async () => {
@@ -109,13 +117,18 @@ async function both(bench: Bench, server: FileServer, moved: Moved): Promise<Row
     },
   );
   for (const path of [store, `${store}-cp`, into]) await remove(path);
-  return [row(`${what} up`, up, source), row(`${what} down`, down, source)];
+  return [
+    row(`${what} up`, copied, source),
+    row(`${what} up`, onDisk, source, "cp, sync"),
+    row(`${what} down`, down, source),
+  ];
 }
 
 function row(
   what: string,
   { ours, theirs }: { readonly ours: number[]; readonly theirs: number[] },
   source: string,
+  compared = "cp",
 ): Row {
   const [own, cp] = [median(ours), median(theirs)];
   const isLarge = source.endsWith("large");
@@ -127,7 +140,7 @@ function row(
     what,
     unit: isLarge ? "MB/s" : "s",
     ours: of(own),
-    comparison: { with: "cp", value: of(cp) },
+    comparison: { with: compared, value: of(cp) },
     target,
     samples: { ours, cp: theirs },
   };
