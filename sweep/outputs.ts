@@ -76,7 +76,8 @@ if [ "$(cat "$_kept/${SWEEP_FILE}")" != ${record} ]; then
   exit 1
 fi
 # Nomad may run a task twice: its work is done once.
-if [ "$(sed -n 2p "$_mine/${TASK_FILE}" 2>/dev/null)" = '${DONE}' ]; then
+is_done() { [ "$(sed -n 2p "$_mine/${TASK_FILE}" 2>/dev/null)" = '${DONE}' ]; }
+if is_done; then
   echo "task $_task is done already; what it left is in sweeps/${name}/${TASKS}/$_task"
   exit 0
 fi
@@ -112,7 +113,7 @@ chmod 755 ${file}
  * @param command a line of a shell
  */
 export function runAndKeep(folder: SweepFolder, command: string): string {
-  const { volume, script, axes } = folder;
+  const { name, volume, script, axes } = folder;
   const parameters = axes.map(
     (axis, at) =>
       `json "\${${at + 3}}"; _parameters="$_parameters${at > 0 ? ", " : ""}\\"${axis}\\": \\"$_json\\""`,
@@ -167,17 +168,21 @@ keep() {
   for _each in "$_kept/${TASKS}/.uploading-$_task-old-"*; do
     if [ -e "$_each" ] && [ ! -e "$_mine" ]; then mv "$_each" "$_mine" || return 1; fi
   done
-  rm -rf "$_kept/${TASKS}/.uploading-$_task-"*
+  rm -rf "$_beside"
   only_new &&
   mkdir -p "$_beside/${OUTPUT}" &&
   cp -pRP . "$_beside/${OUTPUT}/" &&
   cp "$_aside/${LOG_FILE}" "$_beside/${LOG_FILE}" &&
   printf '{\\n  "exitCode": %s,\\n  "id": %s,\\n  "index": %s,\\n  "value": "%s",\\n  "parameters": {%s},\\n  "startedAt": "%s",\\n  "finishedAt": "%s",\\n  "node": "%s",\\n  "allocation": "%s"\\n}\\n' \\
     "$_code" "$_task" "$NOMAD_ALLOC_INDEX" "$_value" "$_parameters" \\
-    "$_began" "$_ended" "$_node" "$NOMAD_ALLOC_ID" >"$_beside/${TASK_FILE}" &&
+    "$_began" "$_ended" "$_node" "$NOMAD_ALLOC_ID" >"$_beside/${TASK_FILE}"
+}
+place() {
   { [ ! -e "$_mine" ] || mv "$_mine" "$_kept/${TASKS}/.uploading-$_task-old-$NOMAD_ALLOC_ID"; } &&
   mv "$_beside" "$_mine" &&
-  rm -rf "$_kept/${TASKS}/.uploading-$_task-old-"*
+  rm -rf "$_kept/${TASKS}/.uploading-$_task-old-"* || return 1
+  # Another client may be at it still, and is not needed any more.
+  if [ "$_code" -eq 0 ]; then rm -rf "$_kept/${TASKS}/.uploading-$_task-"*; fi
 }
 _parameters=
 ${parameters.join("\n")}
@@ -185,7 +190,14 @@ json "$_value"
 _value=$_json
 json "\${SWEEP_NODE:-}"
 _node=$_json
-if ! keep; then
+_complete=
+if keep; then _complete=1; fi
+if is_done; then
+  rm -rf "$_beside"
+  echo "task $_task was done meanwhile by another client; what that left stays in sweeps/${name}/${TASKS}/$_task"
+  exit 0
+fi
+if [ -z "$_complete" ] || ! place; then
   rm -rf "$_beside"
   echo "what task $_task left could not be copied to the volume ${volume.name}; is it full? npx homelab files rm frees space; what was there is untouched" >&2
   if [ "$_code" -eq 0 ]; then _code=${NOT_KEPT}; fi

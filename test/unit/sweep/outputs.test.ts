@@ -121,6 +121,36 @@ describe.each(shells)("a task that is run by %s", (shell) => {
     expect(left("input")).toEqual(["data/a", "data/b", "data/c", "data/same", "gone"]);
   });
 
+  it("changes nothing of what another client has done of it meanwhile", async () => {
+    const go = join(volume, "go");
+    const task = prepared(
+      `echo "$WAY" >result; if [ "$WAY" = late ]; then while [ ! -e ${go} ]; do sleep 0.05; done; exit 3; fi`,
+      { ntasks: "1" },
+    );
+    const late = started(task, 0, shell, { WAY: "late" });
+    await expect.poll(() => existsSync(kept("sweep.json"))).toBe(true);
+    expect((await started(task, 0, shell, { WAY: "first" }).ended).code).toBe(0);
+    writeFileSync(go, "");
+    expect(await late.ended).toEqual({
+      code: 0,
+      stdout:
+        "task 0 was done meanwhile by another client; what that left stays in sweeps/mine/tasks/0\n",
+      stderr: "",
+    });
+    expect(read("tasks/0/files/result")).toBe("first\n");
+    expect(JSON.parse(read("tasks/0/task.json")).exitCode).toBe(0);
+    expect(readdirSync(kept("tasks"))).toEqual(["0"]);
+  });
+
+  it("leaves what another client is about to keep of it, until it is done", async () => {
+    const task = prepared('exit "$CODE"', { ntasks: "1" });
+    mkdirSync(kept("tasks/.uploading-0-another/files"), { recursive: true });
+    expect((await started(task, 0, shell, { CODE: "1" }).ended).code).toBe(1);
+    expect(readdirSync(kept("tasks")).sort()).toEqual([".uploading-0-another", "0"]);
+    expect((await started(task, 0, shell, { CODE: "0" }).ended).code).toBe(0);
+    expect(readdirSync(kept("tasks"))).toEqual(["0"]);
+  });
+
   it("is done once, however often it is run", async () => {
     const task = prepared('echo "$SWEEP_INDEX" >> x; exit "$SWEEP_INDEX"', { ntasks: "2" });
     await run(task, 0, shell);
