@@ -1,7 +1,7 @@
 /** What can be done to a sweep that was registered. */
 import { UserError } from "../config/errors.ts";
 import type { NomadApi } from "../nomad/api.ts";
-import type { SweepStatus } from "./gather.ts";
+import { OPEN, type SweepStatus } from "./gather.ts";
 import { ONLY_ITEM, variableOf } from "./in-nomad.ts";
 import { reschedule } from "./reschedule.ts";
 import { sidecarsEnded } from "./sidecars/again.ts";
@@ -31,7 +31,7 @@ export async function retryTasks(
   ids: readonly number[] | undefined,
 ): Promise<number[]> {
   const failed = sweep.tasks.filter(({ state }) => state === "failed").map(({ id }) => id);
-  const wanted = ids ?? failed;
+  const wanted = [...new Set(ids ?? failed)];
   const problems = wanted.flatMap((id) => whyNotRetried(sweep, id));
   if (sweep.state === "stopped")
     problems.unshift(`${sweep.name}: it was stopped; run it again with sweep run`);
@@ -41,15 +41,17 @@ export async function retryTasks(
   const variable = await nomad.get<{ readonly Items: Record<string, string> }>(path);
   if (!variable)
     throw new UserError([`${sweep.name}: its Nomad variable is gone; run it again with sweep run`]);
+  // Those that are still to start read it as well.
+  const open = sweep.tasks.filter(({ state }) => OPEN.includes(state)).map(({ id }) => id);
   const all = wanted.length === failed.length;
-  const only = all ? "\n" : `${wanted.join(",")}\n`;
+  const only = all ? "\n" : `${[...wanted, ...open].join(",")}\n`;
   await nomad.put(path, {
     Path: variableOf(sweep.name),
     Items: { ...variable.Items, [ONLY_ITEM]: only },
   });
   if (sweep.sidecars && sweep.state !== "running") await sidecarsEnded(nomad, sweep.name);
   await reschedule(nomad, sweep.name);
-  return [...wanted];
+  return wanted;
 }
 
 function whyNotRetried({ tasks, name }: SweepStatus, id: number): string[] {

@@ -71,7 +71,8 @@ export interface SweepStatus {
 const STATES = ["waiting", "starting", "running", "unknown", "done", "failed", "stopped"] as const;
 
 /** States of tasks that go on or are still to come. */
-const OPEN: readonly TaskState[] = ["waiting", "starting", "running", "unknown"];
+/** Of a task that is not over. */
+export const OPEN: readonly TaskState[] = ["waiting", "starting", "running", "unknown"];
 
 /**
  * Asks Nomad for a sweep, and is patient with one that is away for a moment.

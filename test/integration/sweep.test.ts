@@ -285,6 +285,29 @@ describe("homelab sweep retry", () => {
   });
 });
 
+describe("homelab sweep retry of one task, while others wait for their turn", () => {
+  it("keeps none of those from running", async () => {
+    const go = join(directory, "one-goes");
+    writeFileSync(
+      join(directory, "script.sh"),
+      `case "$1" in 0|1) test -e ${go};; 2) until test -e ${go}; do sleep 0.1; done;; esac`,
+    );
+    const options = ["--name", "one-of", "--ntasks", "5", "--max-workers", "1"];
+    expect(
+      (await sweep("run", ...SMALL, ...options, "--", "script.sh", "$SWEEP_INPUT")).exitCode,
+    ).toBe(0);
+    await until(async () => {
+      const { tasks } = await statusOf("one-of");
+      return ids(tasks, "failed").join() === "0,1" && ids(tasks, "running").length > 0;
+    });
+    expect((await sweep("retry", "one-of", "--task", "1")).exitCode).toBe(0);
+    writeFileSync(go, "");
+    expect((await sweep("wait", "one-of")).exitCode).toBe(1);
+    const { tasks } = await statusOf("one-of");
+    expect([ids(tasks, "done"), ids(tasks, "failed")]).toEqual([[1, 2, 3, 4], [0]]);
+  });
+});
+
 describe("a task that is killed", () => {
   it("has failed by that, what the others did stands, and a retry does it", async () => {
     const [pid, done] = [join(directory, "killed.pid"), join(directory, "killed.done")];
