@@ -71,7 +71,6 @@ export interface SweepStatus {
 const STATES = ["waiting", "starting", "running", "unknown", "done", "failed", "stopped"] as const;
 
 /** States of tasks that go on or are still to come. */
-/** Of a task that is not over. */
 export const OPEN: readonly TaskState[] = ["waiting", "starting", "running", "unknown"];
 
 /**
