@@ -4,14 +4,18 @@ import type { NomadApi } from "../nomad/api.ts";
 import type {
   NomadAllocation,
   NomadAllocationDetail,
+  NomadCheckResult,
   NomadDeployment,
   NomadEvaluation,
   NomadJob,
   NomadPlacementFailure,
+  NomadTaskState,
 } from "../nomad/types.ts";
 
 const POLL_MS = 500;
 const LOG_LINES = 20;
+/** A server that has less to become healthy in was late; in an emulated machine it takes twice as long. */
+const LEFT_S = 15;
 
 /**
  * Waits until Nomad has finished the job's deployment.
@@ -117,7 +121,7 @@ async function failure(
   if (lost) lines.push(`${where}: the Nomad client does not answer any more; start it`);
   for (const [task, state] of Object.entries(latest.TaskStates ?? {})) {
     if (!lost && state.State === "running" && !state.Failed && state.Restarts === 0) {
-      lines.push(`${where}: ${task} runs, but its health check did not pass`);
+      lines.push(`${where}: ${task} ${await whyUnhealthy(nomad, latest.ID, state)}`);
     }
     const log = await lastLogLines(nomad, latest.ID, task);
     lines.push(...log.map((line) => `${task}: ${line}`));
@@ -125,9 +129,37 @@ async function failure(
   return new UserError(lines);
 }
 
+/** What is known of a task that runs, and is not healthy. */
+async function whyUnhealthy(
+  nomad: NomadApi,
+  allocation: string,
+  { Events, StartedAt }: NomadTaskState,
+): Promise<string> {
+  const times = (Events ?? []).map(({ Time }) => Time / 1e6);
+  const started = Date.parse(StartedAt ?? "");
+  const seconds = (from: number, to: number) => Math.round((to - from) / 1000);
+  // Nomad says "Task not running" of servers that ran all the time as well.
+  const left = seconds(started, Math.max(...times));
+  const said = await checkOutput(nomad, allocation);
+  return [
+    `started ${seconds(Math.min(...times), started)} s after it was placed there`,
+    `and its health check did not pass in the ${left} s that were left${said ? `: ${said}` : ""}`,
+    ...(left < LEFT_S ? ["see what kept the client, or raise job.healthyDeadline"] : []),
+  ].join("; ");
+}
+
+/** What a health check found that did not pass, where Nomad makes it. */
+async function checkOutput(nomad: NomadApi, allocation: string): Promise<string | undefined> {
+  const checks = await nomad
+    .get<Record<string, NomadCheckResult>>(`/client/allocation/${allocation}/checks`)
+    .catch(() => undefined);
+  return Object.values(checks ?? {}).find(({ Status }) => Status === "failure")?.Output;
+}
+
 function lastEvents(allocation: NomadAllocation): string[] {
   const events = Object.values(allocation.TaskStates ?? {}).flatMap((state) => state.Events ?? []);
-  return events.slice(-3).map((event) => event.DisplayMessage.replaceAll("\n", " "));
+  const latest = events.sort((a, b) => a.Time - b.Time).slice(-3);
+  return latest.map((event) => event.DisplayMessage.replaceAll("\n", " "));
 }
 
 /** What a task of an allocation said last on both of its outputs; nothing where Nomad can't tell. */

@@ -69,6 +69,8 @@ export interface NomadTaskState {
 export interface NomadTaskEvent {
   readonly Type: string;
   readonly DisplayMessage: string;
+  /** Nanoseconds since 1970. */
+  readonly Time: number;
   /** Of a Terminated event. */
   readonly ExitCode: number;
   readonly Details: Readonly<Record<string, string>> | null;

@@ -5,19 +5,6 @@ import { labSettings, logFile } from "../lab/settings.ts";
 import { NomadApi } from "../nomad/api.ts";
 import type { NomadAllocation } from "../nomad/types.ts";
 
-/** What is read of an allocation here. */
-interface Told extends Omit<NomadAllocation, "TaskStates"> {
-  readonly TaskStates: Readonly<Record<string, TaskTold>> | null;
-}
-
-interface TaskTold {
-  readonly State: string;
-  /** Time: nanoseconds since 1970. */
-  readonly Events:
-    | readonly { readonly Time: number; readonly Type: string; readonly DisplayMessage: string }[]
-    | null;
-}
-
 const LATEST_ALLOCATIONS = 5;
 const LATEST_EVENTS = 12;
 const LATEST_LINES = 15;
@@ -32,7 +19,7 @@ async function told(): Promise<string[]> {
   const settings = labSettings();
   const address = `http://127.0.0.1:${settings.ports.nomadHttp}`;
   const nomad = new NomadApi({ address, region: "global", namespace: "default" });
-  const allocations = (await nomad.get<Told[]>("/allocations")) ?? [];
+  const allocations = (await nomad.get<NomadAllocation[]>("/allocations")) ?? [];
   const latest = allocations.toSorted((a, b) => b.CreateIndex - a.CreateIndex);
   const services = await nomad.get<object[]>("/services");
   return [
@@ -46,7 +33,7 @@ async function told(): Promise<string[]> {
   ];
 }
 
-function ofAllocation({ ID, Name, ClientStatus, DesiredStatus, TaskStates }: Told) {
+function ofAllocation({ ID, Name, ClientStatus, DesiredStatus, TaskStates }: NomadAllocation) {
   const tasks = Object.entries(TaskStates ?? {}).map(([task, { State, Events }]) => {
     const events = (Events ?? []).slice(-LATEST_EVENTS);
     const said = events.map(({ Time, Type, DisplayMessage }) => {

@@ -49,6 +49,7 @@ function allocation(
     Type: "Terminated",
     DisplayMessage: `Exit Code: ${exit}`,
     ExitCode: exit ?? 0,
+    Time: 0,
     Details: {},
   };
   return {
@@ -145,6 +146,7 @@ describe("a sweep's status", () => {
       Type,
       DisplayMessage,
       ExitCode: 0,
+      Time: 0,
       Details: {},
     });
     Object.assign(task ?? {}, {

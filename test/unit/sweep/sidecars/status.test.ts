@@ -43,7 +43,7 @@ const failed = (ExitCode: number, FinishedAt: string, Details: Record<string, st
   state("dead", {
     Failed: true,
     FinishedAt,
-    Events: [{ Type: "Terminated", DisplayMessage: "", ExitCode, Details }],
+    Events: [{ Type: "Terminated", DisplayMessage: "", Time: 0, ExitCode, Details }],
   });
 
 const allocation = (
@@ -106,7 +106,12 @@ describe("the sidecars", () => {
     expect(told("failed", silent)).toEqual(["failed", "they did not answer", ["ready", "mlflow"]]);
     const large = { mlflow: failed(137, early, { oom_killed: "true" }) };
     expect(told("failed", large)[1]).toBe("mlflow needed more than its memory and was killed");
-    const event = { Type: "Driver Failure", DisplayMessage: "no such\n image", ExitCode: 0 };
+    const event = {
+      Type: "Driver Failure",
+      DisplayMessage: "no such\n image",
+      Time: 0,
+      ExitCode: 0,
+    };
     const unpulled = state("dead", { Failed: true, Events: [{ ...event, Details: null }] });
     expect(told("failed", { mlflow: unpulled })[1]).toBe("mlflow failed: no such image");
   });
