@@ -53,7 +53,7 @@ export function addSweep(program: Command): void {
     .option("--wait", "wait until all tasks have ended")
     .option("--wait-timeout <time>", "how long to wait")
     .option("--local", "run the tasks here, without Nomad")
-    .option("--dry-run", "show what would be registered")
+    .option("--dry-run", "show what would be registered, or run")
     .option("--yes", "do not ask, above 100 tasks")
     .passThroughOptions()
     .action(async (command, options) => (await import("./sweep/run.ts")).run(command, options));

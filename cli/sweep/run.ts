@@ -39,7 +39,11 @@ export async function run(command: readonly string[], options: RunOptions): Prom
   const secrets = await failWith(BAD_INPUT, async () => readSecrets(input.secrets));
   const sources = await scanSources(input.files);
   for (const notice of [...read.notices, ...tracking.notices]) console.error(notice);
-  if (input.local) return local(input, tracking, secrets, sources, json);
+  if (input.local && dryRun) return show(input, { script: localScript(input, tracking) }, json);
+  if (input.local) {
+    await confirm(input);
+    return local(input, tracking, secrets, sources, json);
+  }
   const context = input.namespace ? await contextOf(input.namespace) : first;
   const volume = sweepVolume(input, context.config);
   const work = sweepWork(input, tracking.variables, volume);
@@ -108,19 +112,33 @@ async function plan(
   hcl: string,
   json: boolean,
 ): Promise<void> {
-  const { name, tasks } = input;
-  const shown = { name, tasks: tasks.map(({ id, input: value }) => ({ id, value })), job: hcl };
-  if (json) console.log(JSON.stringify(shown, undefined, 2));
-  else {
-    console.log(hcl);
-    for (const { id, value } of shown.tasks) console.log(`${id}  ${value}`);
-    console.log(`${name}: ${count(tasks.length)}; nothing was built or registered`);
-  }
+  show(input, { job: hcl }, json);
   await asking(context, async () => {
-    await expectFreeName(context.nomad, name);
+    await expectFreeName(context.nomad, input.name);
     const parsed = await parseJob(context.nomad, hcl);
     for (const notice of await expectPlace(context.nomad, input, parsed)) console.error(notice);
   });
+}
+
+/** What a sweep would be. */
+function show(
+  { name, tasks: all }: SweepInput,
+  what: { readonly job: string } | { readonly script: string },
+  json: boolean,
+): void {
+  const tasks = all.map(({ id, input: value }) => ({ id, value }));
+  if (json) {
+    console.log(JSON.stringify({ name, tasks, ...what }, undefined, 2));
+    return;
+  }
+  console.log("job" in what ? what.job : what.script);
+  for (const { id, value } of tasks) console.log(`${id}  ${value}`);
+  const done = "job" in what ? "built or registered" : "run";
+  console.log(`${name}: ${count(tasks.length)}; nothing was ${done}`);
+}
+
+function localScript(input: SweepInput, { variables }: Tracking): string {
+  return taskScript(sweepWork(input, variables));
 }
 
 async function local(
@@ -131,7 +149,7 @@ async function local(
   json: boolean,
 ): Promise<void> {
   const { name, tasks, failFast, maxWorkers = 1 } = input;
-  const script = taskScript(sweepWork(input, tracking.variables));
+  const script = localScript(input, tracking);
   const say = json ? console.error : console.log;
   const prepare = (work: string) => copySources(sources, work);
   const sweep = { name, tasks, script, secrets, maxWorkers, failFast, prepare };
@@ -161,8 +179,7 @@ async function confirm({ tasks, yes }: SweepInput): Promise<void> {
   const terminal = createInterface({ input: process.stdin, output: process.stderr });
   const answer = await terminal.question(`Run ${tasks.length} tasks? Type yes to go on: `);
   terminal.close();
-  if (answer !== "yes")
-    throw new UserError(["the answer was not yes: nothing was registered"], BAD_INPUT);
+  if (answer !== "yes") throw new UserError(["the answer was not yes: nothing was run"], BAD_INPUT);
 }
 
 function count(tasks: number): string {
