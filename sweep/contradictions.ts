@@ -3,9 +3,7 @@ import type { SweepInput } from "./input.ts";
 /** What does not go together, one line each. */
 export function contradictions(input: SweepInput): string[] {
   const { driver, container, requirements, failFast, wait, local, waitTimeout } = input;
-  const both = Object.keys(input.env).filter((name) => Object.hasOwn(input.secrets, name));
   return [
-    ...both.map((name) => `--secret-env ${name}: found in --env as well; expected it once`),
     ...(container && requirements
       ? [
           "--requirements: not together with --container, as they are installed into an image of ours",

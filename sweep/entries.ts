@@ -12,7 +12,8 @@ export interface Entry {
   readonly layer: Layer;
 }
 
-const LAYERS = ["command line", "SWEEP", "COILED"] as const;
+/** Places that say something, what counts most first. */
+export const LAYERS = ["command line", "SWEEP", "COILED"] as const;
 export type Layer = (typeof LAYERS)[number];
 
 /** Options that stand alone and mean true. */

@@ -1,8 +1,6 @@
 /** Reads each option of a sweep that takes more than a line to read. */
 import { basename } from "node:path";
-import type { SecretSources } from "../secrets/spec.ts";
 import type { Entry, Inputs } from "./entries.ts";
-import { readEnvFile } from "./env-file.ts";
 import * as parse from "./parse.ts";
 import type { Sidecar } from "./sidecars/sidecar.ts";
 import { readSidecars } from "./sidecars/spec.ts";
@@ -42,30 +40,12 @@ export function readTasks(inputs: Inputs): Tasks {
   return found ?? ntasks("1");
 }
 
-/** What counts most is said first, and so comes last here. */
-export function readEnv(inputs: Inputs): Record<string, string> {
-  const files = inputs.all("env-file", (file) => {
-    const { variables, problems } = readEnvFile(parse.textFile(file), file);
-    inputs.problems.push(...problems);
-    return variables;
-  });
-  const said = inputs.all("env", parse.variable).reverse();
-  return { ...Object.assign({}, ...files.reverse()), ...Object.fromEntries(said) };
-}
-
 export function sidecarsOf(inputs: Inputs, hasVolume: boolean) {
   return (file: string): readonly Sidecar[] => {
     const { sidecars, problems } = readSidecars(parse.textFile(file), file, hasVolume);
     inputs.problems.push(...problems);
     return sidecars;
   };
-}
-
-export function readSecretSources(inputs: Inputs): SecretSources {
-  const said = inputs.all("secret-env", parse.secretVariable).reverse();
-  return Object.fromEntries(
-    said.map(([name, source]) => [name, { key: `--secret-env ${name}`, source }]),
-  );
 }
 
 /** Of the tool of the COILED headers it is a number of CPUs. */

@@ -66,6 +66,37 @@ describe("what is asked for", () => {
     expect(env).toEqual({ A: "line", B: "file with blanks", C: "sweep", D: "x=y" });
   });
 
+  it("takes an environment from the nearest place, whether that says it in a file or not", () => {
+    writeFileSync("vars", "A=file\nB=file\n");
+    const script = "# SWEEP env A=sweep\n# SWEEP env C=sweep\n# COILED env-file coiled";
+    writeFileSync("coiled", "C=coiled\nD=coiled\n");
+    const config = { env: { A: "config", D: "config", E: "config" } };
+    const { env } = read(script, { envFile: "vars", env: ["B=line"] }, ["train.py"], config);
+    expect(env).toEqual({ A: "file", B: "line", C: "sweep", D: "coiled", E: "config" });
+  });
+
+  it("takes the last of a variable's values in one place, as shells do", () => {
+    const { env } = read("# SWEEP env B=1\n# SWEEP env B=2", { env: ["A=1", "A=2"] });
+    expect(env).toEqual({ A: "2", B: "2" });
+  });
+
+  it("takes from the nearest place that a variable is a secret, or none", () => {
+    const script = "# COILED env TOKEN=dummy\n# COILED secret-env KEY";
+    const options = { secretEnv: ["TOKEN"], env: ["KEY=plain"] };
+    const { env, secrets } = read(script, options, ["train.py"], { env: { TOKEN: "config" } });
+    expect(env).toEqual({ KEY: "plain" });
+    expect(Object.keys(secrets)).toEqual(["TOKEN"]);
+  });
+
+  it("refuses a variable that one place says twice, as a secret and as none", () => {
+    writeFileSync("vars", "KEY=plain\n");
+    const script = "# SWEEP env TOKEN=1\n# SWEEP secret-env TOKEN\n# COILED env KEY=1";
+    expect(problems(script, { secretEnv: ["KEY"], envFile: "vars" })).toEqual([
+      "train.py:2: secret-env TOKEN: found in train.py:1: env as well; expected it once",
+      "--secret-env KEY: found in --env-file as well; expected it once",
+    ]);
+  });
+
   it("says where secrets are and never what they are", () => {
     const { secrets } = read("", { secretEnv: ["TOKEN", "KEY=@/root/key"] });
     expect(secrets).toEqual({

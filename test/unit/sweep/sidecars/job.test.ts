@@ -169,8 +169,8 @@ describe("what is asked for with sidecars", () => {
     expect(problems({ env, local: true, name: "x".repeat(58) })).toEqual([
       "--local: not together with sidecars, as it has no containers",
       expect.stringMatching(/^--name: found 58 characters; with sidecars expected at most 56/),
-      "--env B: found sweep-tracker; expected the port of a sidecar: 5000, 6543, 80",
       "--env A: found coiled-scheduler:5001; expected the port of a sidecar: 5000, 6543, 80",
+      "--env B: found sweep-tracker; expected the port of a sidecar: 5000, 6543, 80",
     ]);
     writeFileSync("wrong.yaml", "mlflow:\n  imag: a\n");
     expect(problems({ sidecarSpec: "wrong.yaml" })).toEqual([

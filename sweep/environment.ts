@@ -1,0 +1,80 @@
+/** The environment variables of the tasks, of all places that say any. */
+import type { NamedSource, SecretSources } from "../secrets/spec.ts";
+import { type Entry, type Inputs, LAYERS } from "./entries.ts";
+import { readEnvFile } from "./env-file.ts";
+import * as parse from "./parse.ts";
+
+export interface Environment {
+  readonly env: Readonly<Record<string, string>>;
+  /** Variables that are secrets, each with where it is. */
+  readonly secrets: SecretSources;
+}
+
+/** One variable in one place. */
+interface Said extends Pick<Entry, "layer" | "where"> {
+  readonly name: string;
+  readonly value: string | NamedSource;
+}
+
+/**
+ * The variables of the nearest place that says them, as a secret or as none.
+ *
+ * @param ofConfig what the config says, which counts least
+ */
+export function readEnvironment(
+  inputs: Inputs,
+  ofConfig: Readonly<Record<string, string>>,
+): Environment {
+  // Of one place, what is said by itself counts over its file, and the last over the first.
+  const said = [
+    ...inputs.all("env-file", (file, entry) => ofFile(inputs, file, entry)).flat(),
+    ...inputs.all("env", (text, entry) => saidOf(entry, ...parse.variable(text))),
+    ...inputs.all("secret-env", secret),
+  ];
+  const counting = new Map<string, Said>();
+  for (const layer of LAYERS.toReversed())
+    for (const each of said.filter((one) => one.layer === layer)) {
+      const other = counting.get(each.name);
+      if (other?.layer === layer && isSecret(other) !== isSecret(each))
+        inputs.problems.push(
+          `${each.where} ${each.name}: found in ${other.where} as well; expected it once`,
+        );
+      counting.set(each.name, each);
+    }
+  return environmentOf(ofConfig, counting);
+}
+
+function environmentOf(
+  ofConfig: Readonly<Record<string, string>>,
+  counting: ReadonlyMap<string, Said>,
+): Environment {
+  const env: Record<string, string> = { ...ofConfig };
+  const secrets: Record<string, NamedSource> = {};
+  for (const [name, { value }] of counting) {
+    if (typeof value === "string") env[name] = value;
+    else {
+      delete env[name];
+      secrets[name] = value;
+    }
+  }
+  return { env, secrets };
+}
+
+function ofFile(inputs: Inputs, file: string, entry: Entry): Said[] {
+  const { variables, problems } = readEnvFile(parse.textFile(file), file);
+  inputs.problems.push(...problems);
+  return Object.entries(variables).map(([name, value]) => saidOf(entry, name, value));
+}
+
+function secret(text: string, entry: Entry): Said {
+  const [name, source] = parse.secretVariable(text);
+  return saidOf(entry, name, { key: `${entry.where} ${name}`, source });
+}
+
+function saidOf({ layer, where }: Entry, name: string, value: Said["value"]): Said {
+  return { layer, where, name, value };
+}
+
+function isSecret({ value }: Said): boolean {
+  return typeof value !== "string";
+}
