@@ -16,6 +16,11 @@ export interface Entry {
 export const LAYERS = ["command line", "SWEEP", "COILED"] as const;
 export type Layer = (typeof LAYERS)[number];
 
+/** Whether what is said in one place counts over what is said in another, or is of the same. */
+export function isAsNear(one: Layer, other: Layer): boolean {
+  return LAYERS.indexOf(one) <= LAYERS.indexOf(other);
+}
+
 /** Options that stand alone and mean true. */
 export const FLAGS = ["fail-fast", "gpu", "local", "outputs", "wait", "yes"];
 

@@ -10,7 +10,7 @@ import { commandLineEntries, headerEntries, Inputs } from "./entries.ts";
 import { readEnvironment } from "./environment.ts";
 import { type FilesInput, filesContradictions, readFilesInput } from "./files-input.ts";
 import { readHeader } from "./header.ts";
-import { cpu, readScript, readTasks, sidecarsOf } from "./options.ts";
+import { cpu, readScript, readTasks, readWorkers, sidecarsOf } from "./options.ts";
 import * as parse from "./parse.ts";
 import { requirementProblems } from "./requirements.ts";
 import { portsOf } from "./sidecars/group.ts";
@@ -88,7 +88,6 @@ export function readInput(
   const { env, secrets } = readEnvironment(inputs, defaults.env);
   const stem = script?.name.replace(/\.\w+$/, "") ?? basename(command[0] ?? "");
   const file = inputs.one("requirements", (text) => ({ file: text, text: parse.textFile(text) }));
-  const workers = inputs.one("max-workers", parse.whole(1, 10_000));
   const spec = inputs.one("sidecar-spec", sidecarsOf(inputs, hasVolume)) ?? [];
   const tracker = inputs.one("tracker", parse.tracker) ?? "service";
   const name = inputs.one("name", parse.sweepName) ?? newName(stem);
@@ -96,7 +95,7 @@ export function readInput(
   const sidecars = tracker === "sidecar" ? withTracker(spec, store) : spec;
   const input: SweepInput = {
     ...tasks,
-    maxWorkers: workers ?? tasks.maxWorkers ?? defaults.maxWorkers,
+    maxWorkers: readWorkers(inputs, tasks) ?? defaults.maxWorkers,
     name,
     command,
     scriptPlace: place,

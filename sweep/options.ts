@@ -1,6 +1,6 @@
 /** Reads each option of a sweep that takes more than a line to read. */
 import { basename } from "node:path";
-import type { Entry, Inputs } from "./entries.ts";
+import { type Entry, type Inputs, isAsNear } from "./entries.ts";
 import * as parse from "./parse.ts";
 import type { Sidecar } from "./sidecars/sidecar.ts";
 import { readSidecars } from "./sidecars/spec.ts";
@@ -38,6 +38,15 @@ export function readTasks(inputs: Inputs): Tasks {
     if (each === entry) found = tasks;
   });
   return found ?? ntasks("1");
+}
+
+/** How many tasks run at a time: an array may say so as well, and max-workers counts over it in the same place. */
+export function readWorkers(inputs: Inputs, { maxWorkers }: Tasks): number | undefined {
+  const read = parse.whole(1, 10_000);
+  const said = inputs.one("max-workers", (text, { layer }) => ({ workers: read(text), layer }));
+  const ofTasks = inputs.tasks()?.layer;
+  if (said && ofTasks && maxWorkers && !isAsNear(said.layer, ofTasks)) return maxWorkers;
+  return said?.workers ?? maxWorkers;
 }
 
 export function sidecarsOf(inputs: Inputs, hasVolume: boolean) {

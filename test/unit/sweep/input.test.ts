@@ -57,6 +57,14 @@ describe("what is asked for", () => {
     expect(read("").tasks).toEqual([{ id: 0, input: "0", parameters: [] }]);
   });
 
+  it("takes how many run at a time from the nearest place, of an array or apart", () => {
+    const workers = (script: string, options = {}) => read(script, options).maxWorkers;
+    expect(workers("# COILED max-workers 7", { array: "0-9%2" })).toBe(2);
+    expect(workers("# SWEEP array 0-9%2", { maxWorkers: "5" })).toBe(5);
+    expect(workers("# SWEEP array 0-9%2\n# SWEEP max-workers 4\n# COILED max-workers 7")).toBe(4);
+    expect(workers("# COILED array 0-9%2\n# COILED max-workers 7", { ntasks: "3" })).toBe(7);
+  });
+
   it("adds up environments, the nearer place over the other", () => {
     writeFileSync("vars", "# comment\nA=file\nB=file with blanks\n");
     const { env } = read("# SWEEP env C=sweep\n# COILED env C=coiled\n# COILED env D=x=y", {
