@@ -61,3 +61,16 @@ describe("homelab sweep run --local", () => {
     expect(existsSync(join(folder, "mark"))).toBe(false);
   });
 });
+
+describe("homelab sweep run", () => {
+  it.each([
+    ["# SWEEP fail-fast true", [], "--fail-fast: expected --wait with it"],
+    ["# SWEEP fail-fast true", ["--no-fail-fast"], "Nomad at http://127.0.0.1:9"],
+    ["# SWEEP wait\n# SWEEP wait-timeout 1h", [], "Nomad at http://127.0.0.1:9"],
+    ["# SWEEP wait\n# SWEEP wait-timeout 1h", ["--no-wait"], "--wait-timeout: expected --wait"],
+  ])("does not do what the header says where it is told so: %j %j", async (header, no, told) => {
+    writeFileSync(join(folder, "script.sh"), `${header}\ntrue\n`);
+    const { stderr } = await run(...no, "--", "script.sh");
+    expect(stderr).toContain(told);
+  });
+});
