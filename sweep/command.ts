@@ -3,6 +3,7 @@ import { basename } from "node:path";
 import { quoteShell } from "../templates/quote-shell.ts";
 import { nearest } from "./nearest.ts";
 import { addressVariable, SCHEDULER_VARIABLE, shellText } from "./sidecars/addresses.ts";
+import { OWN_VARIABLES } from "./tasks.ts";
 
 /** A word that names a script, whether or not there is one. */
 const SCRIPT = /\.(py|sh)$/;
@@ -13,7 +14,7 @@ const VARIABLE = /\$(?:((?:SWEEP|COILED)_\w+)|\{((?:SWEEP|COILED)_\w+)\})/g;
 
 /** Variables that each task has. */
 const VARIABLES = [
-  ...["SWEEP_NAME", "SWEEP_INDEX", "SWEEP_COUNT", "SWEEP_INPUT", "SWEEP_TASK_ID"],
+  ...OWN_VARIABLES.map(axisVariable),
   ...["COILED_BATCH_TASK_INPUT", "COILED_BATCH_TASK_ID", "COILED_BATCH_TASK_COUNT"],
 ];
 

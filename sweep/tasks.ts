@@ -21,8 +21,13 @@ export interface Tasks {
   readonly maxWorkers?: number;
 }
 
-/** What a sweep sets itself: SWEEP_NAME and so on, and the tags. */
-const RESERVED = ["name", "index", "count", "input", "task_id", "value"];
+/** What each task knows of itself: SWEEP_NAME and so on. */
+export const OWN_VARIABLES = ["name", "index", "count", "input", "task_id"];
+
+/** What a sweep sets itself: those, the client's name where files are kept, and the tags. */
+const RESERVED = [...OWN_VARIABLES, "node", "value"];
+/** SWEEP_SIDECAR_5000 and so on. */
+const OF_SIDECARS = /^sidecar_\d+$/;
 
 /** `0.1, 0.05`: one task for each. @throws Wrong */
 export function mapOverValues(text: string): Tasks {
@@ -70,8 +75,10 @@ export function grid(axes: readonly string[]): Tasks {
     const [, name, values] = /^([A-Za-z_]\w*)=(.*)$/.exec(axis) ?? [];
     if (!name || values === undefined)
       throw new Wrong("axes such as lr=0.1,0.01, each named by letters, digits and _");
-    if (RESERVED.includes(name.toLowerCase()))
-      throw new Wrong(`axes of other names than ${RESERVED.join(", ")}, which a sweep sets itself`);
+    if (RESERVED.includes(name.toLowerCase()) || OF_SIDECARS.test(name.toLowerCase()))
+      throw new Wrong(
+        `axes of other names than ${RESERVED.join(", ")} and sidecar_5000, which a sweep sets itself`,
+      );
     return { name, values: mapOverValues(values).tasks.map(({ input }) => input) };
   });
   if (parsed.length === 0) throw new Wrong("axes such as lr=0.1,0.01");
@@ -92,10 +99,10 @@ export function grid(axes: readonly string[]): Tasks {
   return { tasks, axes: names };
 }
 
-/** `2,5-7` of a command line: the numbers of tasks. @throws Wrong */
+/** `2,5-7` of a command line: the numbers of tasks, each once. @throws Wrong */
 export function taskNumbers(text: string): number[] {
   const allowed = "numbers of tasks, such as 2,5-7";
-  return text.split(",").flatMap((part) => range(part.trim()) ?? thrown(allowed));
+  return [...new Set(text.split(",").flatMap((part) => range(part.trim()) ?? thrown(allowed)))];
 }
 
 function ofInputs(values: readonly string[]): Tasks {

@@ -9,6 +9,7 @@ import { readInput } from "../../../sweep/input.ts";
 import { sweepJob } from "../../../sweep/job.ts";
 import { sweepWork } from "../../../sweep/runner.ts";
 import { withTracker } from "../../../sweep/sidecars/own-tracker.ts";
+import { grid } from "../../../sweep/tasks.ts";
 import { trackingOf } from "../../../sweep/tracking.ts";
 import { basicAuth, smallConfig } from "../synth.ts";
 
@@ -61,6 +62,19 @@ describe("the job of a sweep", () => {
     expect(hcl).toMatch(
       /attribute = "\$\\u007bnode.class\}"\s+operator {2}= "="\s+value {5}= "gpu"/,
     );
+  });
+
+  it("sets no variable of its own that an axis of a grid could be, too", () => {
+    writeFileSync("script.sh", "true");
+    const config = checkConfig(smallConfig(), "homelab.config.ts");
+    const input = readInput(["script.sh"], {}, config.sweep);
+    const work = sweepWork(input, {}, { name: "mlflow-files", keeps: true });
+    const target = { region: "global", namespace: "default" };
+    const hcl = sweepJob(work, config, target, { tasks: "python:3.12" });
+    const own = new Set([...hcl.matchAll(/SWEEP_(\w+)/g)].map(([, name = ""]) => name));
+    expect(own).toContain("NODE");
+    for (const name of own)
+      expect(() => grid([`${name.toLowerCase()}=1`]), name).toThrow("other names than");
   });
 
   it("holds the names of secrets at most", () => {

@@ -35,6 +35,8 @@ describe("the tasks of a sweep", () => {
     [() => grid(["lr"]), "axes such as lr=0.1,0.01"],
     [() => grid(["lr=1", "LR=2"]), "lr is there twice"],
     [() => grid(["index=1"]), "other names than"],
+    [() => grid(["Node=1"]), "node"],
+    [() => grid(["sidecar_5000=1"]), "sidecar_5000"],
     [() => grid(["a=1,", "b=2"]), "no empty value"],
     [() => taskNumbers("2,x"), "such as 2,5-7"],
   ])("are refused with what is allowed: %s", (read, allowed) => {
@@ -48,6 +50,7 @@ describe("the tasks of a sweep", () => {
     expect(inputs(array("5-6"))).toEqual(["5", "6"]);
     expect(ids(ntasks("3"))).toEqual([0, 1, 2]);
     expect(taskNumbers("2,5-7")).toEqual([2, 5, 6, 7]);
+    expect(taskNumbers("3,3,2-4")).toEqual([3, 2, 4]);
   });
 
   it("of a grid are all combinations", () => {
