@@ -16,15 +16,22 @@ import { NOT_ASKED_FOR, SCRIPT_FILE, tasksOfScript } from "./runner.ts";
 import { type SidecarsStatus, sidecarsStatus } from "./sidecars/status.ts";
 import { SERVICE } from "./tracker.ts";
 
-/** A task's state: it waits for room, starts, runs, or is at an end. */
-export type TaskState =
-  | "waiting"
-  | "starting"
-  | "running"
-  | "unknown"
-  | "done"
-  | "failed"
-  | "stopped";
+const STATES = [
+  "waiting",
+  "starting",
+  "running",
+  "unknown",
+  "done",
+  "failed",
+  "stopped",
+  "missing",
+] as const;
+
+/**
+ * A task's state: it waits for room, starts, runs, or is at an end. One is missing that Nomad has
+ * forgotten and that has left nothing.
+ */
+export type TaskState = (typeof STATES)[number];
 
 export interface TaskStatus {
   /** What the user knows it by. */
@@ -53,7 +60,8 @@ export interface TaskStatus {
 export interface SweepStatus {
   readonly name: string;
   readonly command: string;
-  readonly state: "running" | "done" | "failed" | "stopped";
+  /** It is incomplete where tasks of it are missing. */
+  readonly state: "running" | "done" | "failed" | "stopped" | "incomplete";
   /** RFC 3339. */
   readonly submittedAt: string;
   /** The first failure ends it, where somebody waits. */
@@ -67,8 +75,6 @@ export interface SweepStatus {
   /** Missing where it has none. */
   readonly sidecars?: SidecarsStatus;
 }
-
-const STATES = ["waiting", "starting", "running", "unknown", "done", "failed", "stopped"] as const;
 
 /** States of tasks that go on or are still to come. */
 export const OPEN: readonly TaskState[] = ["waiting", "starting", "running", "unknown"];
@@ -157,6 +163,7 @@ export function totalsOf(tasks: readonly TaskStatus[]): Pick<SweepStatus, "state
 function stateOf(counts: Record<TaskState, number>, all: number): SweepStatus["state"] {
   if (OPEN.some((state) => counts[state] > 0)) return "running";
   if (counts.done === all) return "done";
+  if (counts.missing > 0) return "incomplete";
   return counts.stopped > 0 ? "stopped" : "failed";
 }
 

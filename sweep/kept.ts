@@ -9,6 +9,10 @@ import { readTaskLines } from "./runner.ts";
 import type { MlflowRun } from "./runs.ts";
 import { SERVICE } from "./tracker.ts";
 
+/** Why a task is missing. */
+export const LEFT_NOTHING =
+  "nothing was kept of it: it was killed or stopped, never ran, or the volume was full";
+
 /** What the manifest of a sweep says of a task. */
 export interface KeptTask extends TaskStatus {
   /** What it said, below the sweep's folder. */
@@ -59,7 +63,7 @@ export async function readKept(
   const wanted = [SWEEP_FILE, VALUES_FILE, ...records.map(({ path }) => path)];
   const texts = await readTexts(server, folder, wanted);
   if (!texts.has(SWEEP_FILE)) return undefined;
-  const found = { ...compose(texts, await runsOf()), records: summaryOf(records) };
+  const found = { ...compose(texts, await runsOf(), manifest), records: summaryOf(records) };
   await writeManifest(server, found);
   return found;
 }
@@ -81,8 +85,12 @@ export async function keepStatus(
   sweep: SweepStatus,
   runs: ReadonlyMap<number, MlflowRun>,
 ): Promise<void> {
-  const tasks = sweep.tasks.map((task) => withPlaces(task, runs));
   const records = recordsIn((await server.tree(sweepFolder(sweep.name))) ?? []);
+  const recorded = new Set(records.map(({ path }) => path));
+  const tasks = sweep.tasks.map((task) => {
+    const hasLog = recorded.has(`${TASKS}/${task.id}/${TASK_FILE}`);
+    return withRun(hasLog ? { ...task, log: logOf(task.id) } : task, runs);
+  });
   await writeManifest(server, { ...sweep, tasks, records: summaryOf(records) });
 }
 
@@ -91,17 +99,23 @@ async function writeManifest(server: FileServer, sweep: KeptSweep): Promise<void
   await writeTexts(server, sweepFolder(sweep.name), { [MANIFEST_FILE]: text });
 }
 
-/** A sweep by what its tasks have left. @param texts of its files, by their paths */
+/**
+ * A sweep by what its tasks have left.
+ *
+ * @param texts of its files, by their paths
+ * @param before its manifest, which may know of tasks that have left nothing
+ */
 export function compose(
   texts: ReadonlyMap<string, string>,
   runs: ReadonlyMap<number, MlflowRun>,
+  before: Pick<KeptSweep, "tasks"> | null = null,
 ): Omit<KeptSweep, "records"> {
   const known = JSON.parse(texts.get(SWEEP_FILE) ?? "{}");
   const { name, command, submittedAt, failFast } = known as SweepStatus;
   const tasks = readTaskLines(texts.get(VALUES_FILE) ?? "").map(({ id, input }, index) => {
     const text = texts.get(`${TASKS}/${id}/${TASK_FILE}`);
-    const record = text === undefined ? undefined : (JSON.parse(text) as TaskRecord);
-    return withPlaces({ id, index, value: input, restarts: 0, ...ended(record) }, runs);
+    const known = text === undefined ? knownEnd(before?.tasks[index]) : ended(id, JSON.parse(text));
+    return withRun({ id, index, value: input, restarts: 0, ...known }, runs);
   });
   return {
     name,
@@ -115,24 +129,26 @@ export function compose(
   };
 }
 
-/** A task that has left nothing did not come to its end. */
-function ended(record: TaskRecord | undefined) {
-  if (!record) return { state: "stopped" } as const;
+/** Of a task that has left nothing; Nomad may have said why. */
+function knownEnd(task: KeptTask | undefined) {
+  if (task?.state === "failed" || task?.state === "stopped") return task;
+  return { state: "missing", reason: LEFT_NOTHING } as const;
+}
+
+function ended(id: number, record: TaskRecord) {
   const { exitCode, parameters, startedAt, finishedAt, node, allocation } = record;
   return {
     state: exitCode === 0 ? ("done" as const) : ("failed" as const),
     seconds: Math.max(0, (Date.parse(finishedAt) - Date.parse(startedAt)) / 1000),
-    ...{ exitCode, parameters, startedAt, finishedAt, node, allocation },
+    ...{ exitCode, parameters, startedAt, finishedAt, node, allocation, log: logOf(id) },
   };
 }
 
-function withPlaces(task: TaskStatus, runs: ReadonlyMap<number, MlflowRun>): KeptTask {
+function logOf(id: number): string {
+  return `${TASKS}/${id}/${LOG_FILE}`;
+}
+
+function withRun(task: KeptTask, runs: ReadonlyMap<number, MlflowRun>): KeptTask {
   const run = runs.get(task.index);
-  return {
-    ...task,
-    ...(task.state === "done" || task.state === "failed"
-      ? { log: `${TASKS}/${task.id}/${LOG_FILE}` }
-      : {}),
-    ...(run ? { run } : {}),
-  };
+  return run ? { ...task, run } : task;
 }

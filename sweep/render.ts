@@ -1,8 +1,9 @@
 /** A sweep as a user reads it. */
-import type { SweepStatus, TaskStatus } from "./gather.ts";
+import type { SweepStatus, TaskState, TaskStatus } from "./gather.ts";
 import type { MlflowRun } from "./runs.ts";
 
 const BAR = 24;
+const ENDED: readonly TaskState[] = ["done", "failed", "stopped", "missing"];
 /** A value that is longer is cut in the table. */
 const VALUE_WIDTH = 40;
 
@@ -35,7 +36,12 @@ function timeLeft({ tasks }: SweepStatus, now: number): number | undefined {
 }
 
 export function isEnded({ state }: TaskStatus): boolean {
-  return state === "done" || state === "failed" || state === "stopped";
+  return ENDED.includes(state);
+}
+
+/** Whether a task has ended in another way than it should. */
+export function hasFailed({ counts }: Pick<SweepStatus, "counts">): boolean {
+  return counts.failed + counts.stopped + counts.missing > 0;
 }
 
 /** What a task is called in lines: its number, and the value where that says more. */

@@ -3,8 +3,8 @@ import { UserError } from "../../config/errors.ts";
 import { files } from "../../files/size.ts";
 import { type Back, bringBack } from "../../sweep/bring-back.ts";
 import type { SweepStatus } from "../../sweep/gather.ts";
-import { type KeptSweep, keepStatus, readKept } from "../../sweep/kept.ts";
-import { table } from "../../sweep/render.ts";
+import { type KeptSweep, keepStatus, LEFT_NOTHING, readKept } from "../../sweep/kept.ts";
+import { hasFailed, table } from "../../sweep/render.ts";
 import { SERVICE } from "../../sweep/tracker.ts";
 import { BAD_INPUT } from "../exit-code.ts";
 import { withFiles } from "../files/context.ts";
@@ -62,9 +62,10 @@ export async function showKept(
   const runs = async () => (await trackedRuns(context, { name, tracker: SERVICE })).runs;
   const sweep = await withFiles(context, (server) => readKept(server, name, runs));
   if (!sweep) throw error;
-  if (sweep.counts.failed > 0) process.exitCode = 1;
+  if (hasFailed(sweep)) process.exitCode = 1;
   if (json) return console.log(JSON.stringify(sweep, undefined, 2));
   console.log(table(sweep, runsIn(sweep)).join("\n"));
+  if (sweep.counts.missing > 0) console.log(`a task that is missing: ${LEFT_NOTHING}`);
   console.log(`Nomad has forgotten it; npx homelab files download ${name} gets what it left`);
 }
 

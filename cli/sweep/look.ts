@@ -3,7 +3,7 @@ import { UserError } from "../../config/errors.ts";
 import { gatherSweep, type SweepStatus, sweepNames, type TaskStatus } from "../../sweep/gather.ts";
 import { TaskLog, untilWritten } from "../../sweep/logs.ts";
 import { duration } from "../../sweep/parse.ts";
-import { cut, isEnded, summary } from "../../sweep/render.ts";
+import { cut, hasFailed, isEnded, summary } from "../../sweep/render.ts";
 import { taskNumbers } from "../../sweep/tasks.ts";
 import { Wrong } from "../../sweep/wrong.ts";
 import { BAD_INPUT } from "../exit-code.ts";
@@ -48,7 +48,7 @@ export async function list({ json = false, namespace }: LookOptions): Promise<vo
   });
 }
 
-/** One sweep as it is now, or was when Nomad forgot it; ends with 1 where a task failed. */
+/** One sweep as it is now, or was when Nomad forgot it; ends with 1 where tasks failed or were stopped. */
 export async function status(
   name: string,
   { json = false, namespace }: LookOptions,
@@ -62,7 +62,7 @@ export async function status(
       return (await kept()).showKept(context, name, json, error);
     }
     await tell(context, sweep, json);
-    if (sweep.counts.failed > 0 || sweep.sidecars?.state === "failed") process.exitCode = 1;
+    if (hasFailed(sweep) || sweep.sidecars?.state === "failed") process.exitCode = 1;
   });
 }
 

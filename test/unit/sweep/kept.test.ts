@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest";
+import type { TaskStatus } from "../../../sweep/gather.ts";
 import { compose } from "../../../sweep/kept.ts";
 
 const record = (id: number, exitCode: number) =>
@@ -22,8 +23,8 @@ describe("a sweep that Nomad has forgotten", () => {
     const run = { id: "r", experiment: "0", url: "http://mlflow.lan/#/experiments/0/runs/r" };
     const sweep = compose(texts, new Map([[0, run]]));
     expect(sweep).toMatchObject({
-      ...{ name: "mine", command: "train.py", state: "stopped", kept: true },
-      counts: { done: 1, failed: 1, stopped: 1 },
+      ...{ name: "mine", command: "train.py", state: "incomplete", kept: true },
+      counts: { done: 1, failed: 1, stopped: 0, missing: 1 },
     });
     expect(sweep.tasks).toEqual([
       expect.objectContaining({
@@ -32,7 +33,29 @@ describe("a sweep that Nomad has forgotten", () => {
         parameters: { lr: "0.1" },
       }),
       expect.objectContaining({ id: 1, value: "c", state: "failed", exitCode: 3 }),
-      { id: 2, index: 2, value: "d", state: "stopped", restarts: 0 },
+      {
+        ...{ id: 2, index: 2, value: "d", state: "missing", restarts: 0 },
+        reason: expect.stringMatching(/^nothing was kept of it: it was killed/),
+      },
+    ]);
+  });
+
+  it("keeps what Nomad said of tasks that have left nothing", () => {
+    const texts = new Map([
+      ["sweep.json", '{"name":"mine","command":"train.py"}'],
+      ["values", "0 a\n1 b\n2 c\n"],
+      ["tasks/1/task.json", record(1, 0)],
+    ]);
+    const killed: TaskStatus = {
+      ...{ id: 0, index: 0, value: "a", state: "failed", exitCode: 137, restarts: 0 },
+      reason: "it needed more than --memory and was killed",
+    };
+    const before = { tasks: [killed, { ...killed, id: 1, index: 1 }] };
+    const { tasks } = compose(texts, new Map(), before);
+    expect(tasks.map(({ state, exitCode, reason }) => [state, exitCode, reason])).toEqual([
+      ["failed", 137, killed.reason],
+      ["done", 0, undefined],
+      ["missing", undefined, expect.anything()],
     ]);
   });
 });
