@@ -18,13 +18,26 @@ export interface NomadAgent {
   stop(): Promise<void>;
 }
 
+export interface AgentOptions {
+  /** More of its configuration. */
+  readonly more?: string;
+  /** A UUID: ACLs are on, and this token may do everything. @default everybody may */
+  readonly aclToken?: string;
+}
+
 /** Starts the agent, and waits until its node is ready. */
-export async function startNomadAgent(nomad: string, directory: string): Promise<NomadAgent> {
+export async function startNomadAgent(
+  nomad: string,
+  directory: string,
+  { more = "", aclToken }: AgentOptions = {},
+): Promise<NomadAgent> {
   const configDir = join(directory, "nomad.d");
   const pidFile = join(directory, "nomad.pid");
   mkdirSync(configDir, { recursive: true });
   const [http = 0, rpc = 0, serf = 0] = await freePorts(3);
   writeFileSync(join(configDir, "agent.hcl"), configuration(directory, http, rpc, serf));
+  const acl = `acl {\n  enabled = ${aclToken !== undefined}\n}\n`;
+  writeFileSync(join(configDir, "more.hcl"), acl + more);
   const script = join(directory, "restart-nomad");
   writeFileSync(script, RESTART);
   chmodSync(script, 0o755);
@@ -36,7 +49,7 @@ export async function startNomadAgent(nomad: string, directory: string): Promise
     configDir,
     restart,
     async hostVolumes() {
-      const node = await askNode(address).catch(() => undefined);
+      const node = await askNode(address, aclToken).catch(() => undefined);
       if (node?.Status !== "ready") return undefined;
       const volumes = Object.values(node.HostVolumes ?? {});
       return Object.fromEntries(volumes.map(({ Name, Path }) => [Name, Path]));
@@ -64,8 +77,15 @@ export async function startNomadAgent(nomad: string, directory: string): Promise
   return agent;
 }
 
-async function askNode(address: string) {
-  const ask = async (path: string) => (await fetch(`${address}/v1/${path}`)).json();
+async function askNode(address: string, aclToken = "") {
+  // Once it has been taken, it is refused, and there.
+  if (aclToken)
+    await fetch(`${address}/v1/acl/bootstrap`, {
+      method: "POST",
+      body: JSON.stringify({ BootstrapSecret: aclToken }),
+    });
+  const headers = { "x-nomad-token": aclToken };
+  const ask = async (path: string) => (await fetch(`${address}/v1/${path}`, { headers })).json();
   const self = (await ask("agent/self")) as { stats: { client: { node_id: string } } };
   return (await ask(`node/${self.stats.client.node_id}`)) as {
     Status: string;

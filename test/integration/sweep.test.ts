@@ -1,71 +1,27 @@
 /** Sweeps on a real Nomad, with tasks that need no container. */
-import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { existsSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { setTimeout as sleep } from "node:timers/promises";
 import { execa } from "execa";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { ROOT } from "../../config/load.ts";
-import { NomadApi } from "../../nomad/api.ts";
-import type { NomadAllocation } from "../../nomad/types.ts";
+import type { NomadApi } from "../../nomad/api.ts";
 import type { SweepStatus, TaskStatus } from "../../sweep/gather.ts";
 import { sweepConfig } from "../sweep-config.ts";
 import { HOSTILE } from "../unit/synth.ts";
-import { type NomadAgent, startNomadAgent } from "./nomad-agent.ts";
+import { followAllocations } from "./allocation-events.ts";
+import type { NomadAgent } from "./nomad-agent.ts";
+import { SMALL, sweepUser, until } from "./sweep-user.ts";
 
-const SMALL = ["--driver", "raw_exec", "--cpu", "10", "--memory", "10"];
-const PATIENCE_S = 120;
-
-let directory: string;
+const user = sweepUser();
+const { directory, start, sweep, run, statusOf, allocations } = user;
 let agent: NomadAgent;
 let nomad: NomadApi;
 
 beforeAll(async () => {
-  directory = mkdtempSync(join(tmpdir(), "homelab-sweep-"));
-  agent = await startNomadAgent(process.env.HOMELAB_TEST_NOMAD ?? "nomad", directory);
-  nomad = new NomadApi({ address: agent.address, region: "global", namespace: "default" });
-  writeFileSync(join(directory, "homelab.config.ts"), sweepConfig(agent.address));
+  agent = await user.begin();
+  nomad = user.api();
 });
 
-afterAll(async () => {
-  await agent?.stop();
-  rmSync(directory, { recursive: true, force: true });
-});
-
-/** A user's command line, in the directory with the script. */
-function start(args: readonly string[], env: Record<string, string> = {}) {
-  return execa("node", [join(ROOT, "cli", "homelab.mjs"), "sweep", ...args], {
-    cwd: directory,
-    env: { HOMELAB_CONFIG: join(directory, "homelab.config.ts"), NOMAD_TOKEN: "", ...env },
-    stdin: "ignore",
-    reject: false,
-  });
-}
-
-async function sweep(...args: string[]) {
-  const { stdout, stderr, exitCode } = await start(args);
-  return { stdout, stderr, exitCode };
-}
-
-/** Registers a sweep of a shell script and waits for it. */
-async function run(script: string, ...options: string[]) {
-  writeFileSync(join(directory, "script.sh"), script);
-  return sweep("run", ...SMALL, ...options, "--", "script.sh", "$SWEEP_INPUT");
-}
-
-async function statusOf(name: string): Promise<SweepStatus> {
-  return JSON.parse((await sweep("status", name, "--json")).stdout);
-}
-
-async function allocations(name: string): Promise<NomadAllocation[]> {
-  return (await nomad.get<NomadAllocation[]>(`/job/${name}/allocations`)) ?? [];
-}
-
-/** Waits until something is so. */
-async function until(condition: () => boolean | Promise<boolean>): Promise<void> {
-  for (const end = Date.now() + PATIENCE_S * 1000; !(await condition()); await sleep(200))
-    if (Date.now() > end) throw new Error(`not after ${PATIENCE_S} s`);
-}
+afterAll(() => user.end());
 
 const lines = (file: string) => readFileSync(file, "utf8").trim().split("\n");
 
@@ -132,30 +88,14 @@ describe("homelab sweep run", () => {
   });
 
   it("never runs more tasks at a time than --max-workers", async () => {
-    const { exitCode, stdout } = await run(
-      "sleep 0.3",
-      "--name",
-      "capped",
-      "--ntasks",
-      "30",
-      "--max-workers",
-      "3",
-      "--wait",
-      "--json",
-    );
-    expect(exitCode).toBe(0);
-    const { tasks } = JSON.parse(stdout) as SweepStatus;
-    const edges = tasks.flatMap(({ startedAt = "", finishedAt = "" }): [number, number][] => [
-      [Date.parse(startedAt), 1],
-      [Date.parse(finishedAt), -1],
-    ]);
-    // At the same moment an end is before a start.
-    edges.sort((a, b) => a[0] - b[0] || a[1] - b[1]);
-    let running = 0;
-    const most = Math.max(...edges.map(([, change]) => (running += change)));
-    expect(edges).toHaveLength(60);
-    expect(most).toBeLessThanOrEqual(3);
-    expect(most).toBeGreaterThan(1);
+    const events = await followAllocations(agent.address, "capped");
+    const options = ["--name", "capped", "--ntasks", "30", "--max-workers", "3", "--wait"];
+    const { exitCode, stdout } = await run("sleep 0.5", ...options);
+    expect(exitCode, stdout).toBe(0);
+    await until(() => [...events.states.values()].every((state) => state === "complete"));
+    events.end();
+    expect(events.states.size).toBe(30);
+    expect(Math.max(...events.running)).toBe(3);
   });
 
   it("starts a task that failed again as often as --retries says", async () => {

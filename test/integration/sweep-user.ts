@@ -1,0 +1,79 @@
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { execa } from "execa";
+import { ROOT } from "../../config/load.ts";
+import { NomadApi } from "../../nomad/api.ts";
+import type { NomadAllocation } from "../../nomad/types.ts";
+import type { SweepStatus } from "../../sweep/gather.ts";
+import { sweepConfig } from "../sweep-config.ts";
+import { type AgentOptions, type NomadAgent, startNomadAgent } from "./nomad-agent.ts";
+
+/** Tasks that need no container, many at a time. */
+export const SMALL = ["--driver", "raw_exec", "--cpu", "10", "--memory", "10"];
+const PATIENCE_S = 120;
+
+/** What somebody who runs sweeps has: a folder, with a config and a script in it, and a Nomad. */
+export function sweepUser(options: AgentOptions = {}) {
+  const directory = mkdtempSync(join(tmpdir(), "homelab-sweep-"));
+  const config = join(directory, "homelab.config.ts");
+  let agent: NomadAgent | undefined;
+
+  const api = (namespace = "default") => {
+    const target = { address: agent?.address, region: "global", namespace };
+    return new NomadApi(target, { NOMAD_TOKEN: options.aclToken });
+  };
+
+  /** A command line, in the folder. */
+  const start = (args: readonly string[], env: Record<string, string> = {}) =>
+    execa("node", [join(ROOT, "cli", "homelab.mjs"), "sweep", ...args], {
+      cwd: directory,
+      env: { HOMELAB_CONFIG: config, NOMAD_TOKEN: "", ...env },
+      stdin: "ignore",
+      reject: false,
+    });
+
+  const sweep = async (...args: string[]) => {
+    const { stdout, stderr, exitCode } = await start(args);
+    return { stdout, stderr, exitCode };
+  };
+
+  return {
+    directory,
+    api,
+    start,
+    sweep,
+
+    async begin(): Promise<NomadAgent> {
+      agent = await startNomadAgent(process.env.HOMELAB_TEST_NOMAD ?? "nomad", directory, options);
+      writeFileSync(config, sweepConfig(agent.address));
+      return agent;
+    },
+
+    async end(): Promise<void> {
+      await agent?.stop();
+      rmSync(directory, { recursive: true, force: true });
+    },
+
+    /** Registers a sweep of a shell script, which gets its value. */
+    async run(script: string, ...words: string[]) {
+      writeFileSync(join(directory, "script.sh"), script);
+      return sweep("run", ...SMALL, ...words, "--", "script.sh", "$SWEEP_INPUT");
+    },
+
+    async statusOf(name: string): Promise<SweepStatus> {
+      return JSON.parse((await sweep("status", name, "--json")).stdout);
+    },
+
+    async allocations(name: string): Promise<NomadAllocation[]> {
+      return (await api().get<NomadAllocation[]>(`/job/${name}/allocations`)) ?? [];
+    },
+  };
+}
+
+/** Waits until something is so. */
+export async function until(condition: () => boolean | Promise<boolean>): Promise<void> {
+  for (const end = Date.now() + PATIENCE_S * 1000; !(await condition()); await sleep(200))
+    if (Date.now() > end) throw new Error(`not after ${PATIENCE_S} s`);
+}
