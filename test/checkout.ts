@@ -47,14 +47,18 @@ export class Checkout {
     writeFileSync(join(this.directory, file), text);
   }
 
-  /** Writes homelab.config.ts: the embedded homelab with something on top. */
+  /**
+   * Writes homelab.config.ts: the embedded homelab with something on top. Other tests' servers, and the
+   * machine's other users, may keep a new server waiting for long.
+   */
   configure(more: string): void {
     this.write(
       "homelab.config.ts",
       [
         'import { defineHomelab } from "homelab-mlflow";',
         'import { embedded } from "homelab-mlflow/lab";',
-        `export default defineHomelab({ ...embedded, ${more} });`,
+        "const patient = { job: { ...embedded.job, healthyDeadline: 600 } };",
+        `export default defineHomelab({ ...embedded, ...patient, ${more} });`,
         "",
       ].join("\n"),
     );

@@ -23,9 +23,6 @@ const BASIC = `{
   secretKey: { env: "E2E_KEY" },
 }`;
 
-/** A server that has to import more takes longer on a busy machine. */
-const PATIENT = "job: { ...embedded.job, healthyDeadline: 600 },";
-
 let checkout: Checkout;
 /** A run of the time when everybody could do everything. */
 let before: Logged;
@@ -87,10 +84,10 @@ const GET = "/api/2.0/mlflow/experiments/get?experiment_id=0";
 
 describe.skipIf(late)("a deploy with MLflow's own logins", () => {
   it("is refused before anything is touched with a password that MLflow would refuse, or none", async () => {
-    checkout.configure(PATIENT);
+    checkout.configure("");
     await deploy();
     before = await logRun("open");
-    checkout.configure(`${PATIENT} server: { auth: ${BASIC} },`);
+    checkout.configure(`server: { auth: ${BASIC} },`);
     process.env.E2E_ADMIN = "too shört";
     delete process.env.E2E_KEY;
     const { output, exitCode } = await checkout.make("deploy");

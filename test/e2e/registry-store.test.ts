@@ -56,7 +56,6 @@ function setUri(password: string, name = "models"): void {
 function configure(store = "", more = ""): void {
   checkout.configure(`
     storage: { registryStore: { type: "postgresql", uri: { env: "E2E_MODELS" }, ${store} } },
-    job: { ...embedded.job, healthyDeadline: 600 },
     ${more}`);
 }
 
@@ -72,7 +71,7 @@ async function models(): Promise<number> {
 
 describe.skipIf(late)("a deploy with models in a database of their own", () => {
   it("is refused while the job has them with its runs, and changes nothing", async () => {
-    checkout.configure("job: { ...embedded.job, healthyDeadline: 600 },");
+    checkout.configure("");
     await expectDeployed(checkout);
     before = await tracking.log(`with-runs-${Date.now()}`);
     configure();
@@ -170,9 +169,7 @@ describe.skipIf(late)("a deploy with models in a database of their own", () => {
 
   it("goes back to those with the runs, which are there, once that is meant", async () => {
     const back = (replaces = "") =>
-      checkout.configure(
-        `storage: { registryStore: { type: "backendStore", ${replaces} } }, job: { ...embedded.job, healthyDeadline: 600 },`,
-      );
+      checkout.configure(`storage: { registryStore: { type: "backendStore", ${replaces} } }`);
     back();
     await expectRefusal(
       checkout,
