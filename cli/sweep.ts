@@ -1,4 +1,4 @@
-import type { Command } from "commander";
+import { type Command, Option } from "commander";
 import { BAD_INPUT } from "./exit-code.ts";
 
 /** Adds `homelab sweep` with its subcommands. What they need is loaded only when one is run. */
@@ -24,6 +24,14 @@ export function addSweep(program: Command): void {
     .usage("[options] -- <command...>")
     .option("--map-over-values <values>", "one task for each, with commas between them")
     .option("--map-over-file <file>", "one task for each line of a file")
+    .option(
+      "--map-over-delimiter <text>",
+      "what is between values, in place of commas and line ends",
+    )
+    .option(
+      "--map-over-input-var <name>",
+      "another variable that has the value, as SWEEP_INPUT has",
+    )
     .option("--grid <axes...>", "one task for each combination: lr=0.1,0.01 bs=32,64")
     .option("--ntasks <number>", "as many tasks, numbered from 0")
     .option("--array <numbers>", "one task for each, as Slurm has it: 0-9:3%2")
@@ -32,9 +40,11 @@ export function addSweep(program: Command): void {
     .option("--env <name=value...>", "environment variable of the tasks")
     .option("--env-file <file>", "file with a NAME=VALUE on each line")
     .option("--secret-env <name...>", "variable of this environment, or NAME=@FILE, as a secret")
+    .option("--secret-env-file <file>", "file with a NAME=VALUE on each line, as secrets")
     .option("--cpu <MHz>", "CPU share of a task")
     .option("--memory <size>", "memory limit of a task, MiB or such as 2GiB")
-    .option("--gpu [number]", "GPUs of a task; 0: none, whatever the script's header says")
+    .option("--gpu [number]", "GPUs of a task")
+    .option("--no-gpu", "whatever the script's header says")
     .option("--container <image>", "image of the tasks; default: Python and MLflow's client")
     .option("--requirements <file>", "what pip installs into the default image, once")
     .option("--driver <driver>", "docker, or raw_exec: the client's own Python, in no container")
@@ -50,6 +60,7 @@ export function addSweep(program: Command): void {
     .option("--outputs <boolean>", "whether what the tasks leave is kept on volumes.files")
     .option("--tracker <tracker>", "service (the deployed MLflow), sidecar, or a URL")
     .option("--sidecar-spec <file>", "containers that run beside the tasks, as YAML")
+    .addOption(new Option("--scheduler-sidecar-spec <file>").hideHelp())
     .option("--sidecar-timeout <time>", "how long they may take to answer; default: 10m")
     .option("--wait", "wait until all tasks have ended")
     .option("--no-wait", "whatever the script's header says")

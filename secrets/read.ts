@@ -2,7 +2,8 @@ import { readFileSync } from "node:fs";
 import { UserError } from "../config/errors.ts";
 import { reason } from "../config/reason.ts";
 import type { SecretSource } from "../config/secret.ts";
-import type { SecretSources } from "./spec.ts";
+import { readEnvFile } from "./env-file.ts";
+import type { SecretSources, VariableOfFile } from "./spec.ts";
 
 /** What Linux takes as one environment variable: MAX_ARG_STRLEN of execve(2). */
 const LONGEST = 100_000;
@@ -37,15 +38,22 @@ export function readSecret(
   return typeof value === "string" && !problemOf(value) ? value : undefined;
 }
 
-function placeOf(source: SecretSource): string {
-  return "env" in source ? `the environment variable ${source.env}` : `the file ${source.file}`;
+function placeOf(source: SecretSource | VariableOfFile): string {
+  if ("env" in source) return `the environment variable ${source.env}`;
+  return `${"variable" in source ? `${source.variable} in ` : ""}the file ${source.file}`;
 }
 
-function contentOf(source: SecretSource, env: NodeJS.ProcessEnv): string | { problem: string } {
+function contentOf(
+  source: SecretSource | VariableOfFile,
+  env: NodeJS.ProcessEnv,
+): string | { problem: string } {
   if ("env" in source)
     return env[source.env] ?? { problem: "is not set; set it where you run this" };
   try {
-    return readFileSync(source.file, "utf8").replace(/\r?\n$/, "");
+    const text = readFileSync(source.file, "utf8");
+    if ("variable" in source)
+      return readEnvFile(text, source.file).variables[source.variable] ?? "";
+    return text.replace(/\r?\n$/, "");
   } catch (error) {
     return { problem: `can't be read (${reason(error)}); make it readable where you run this` };
   }

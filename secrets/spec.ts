@@ -21,7 +21,13 @@ export type SecretSources = Readonly<Record<string, NamedSource>>;
 /** Where a secret is found, and the config's key that says so, for messages. */
 export interface NamedSource {
   readonly key: string;
-  readonly source: SecretSource;
+  readonly source: SecretSource | VariableOfFile;
+}
+
+/** A secret that is a line NAME=VALUE of a file. */
+export interface VariableOfFile {
+  readonly file: string;
+  readonly variable: string;
 }
 
 /** Key in the job's meta of the generation of secrets that its task reads. */

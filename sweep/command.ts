@@ -10,7 +10,7 @@ const SCRIPT = /\.(py|sh)$/;
 const INTERPRETERS: Readonly<Record<string, string>> = { py: "python3", sh: "sh" };
 
 /** A variable of the sweep's in a word of the command. */
-const VARIABLE = /\$(?:((?:SWEEP|COILED)_\w+)|\{((?:SWEEP|COILED)_\w+)\})/g;
+const VARIABLE = variableOf("(?:SWEEP|COILED)_\\w+");
 
 /** Variables that each task has. */
 const VARIABLES = [
@@ -29,14 +29,17 @@ export function scriptPlace(command: readonly string[]): number {
  * are, but for variables of the sweep and addresses of its sidecars, which become their values.
  *
  * @param ports of the sidecars
+ * @param variable one more than those of the sweep
  */
 export function shellCommand(
   command: readonly string[],
   script: number,
   ports: readonly number[] = [],
+  variable?: string,
 ): string {
+  const pattern = variable ? variableOf(`(?:SWEEP|COILED)_\\w+|${variable}(?!\\w)`) : VARIABLE;
   const words = command.map((word, place) => {
-    if (place !== script) return shellWord(word, ports);
+    if (place !== script) return shellWord(word, ports, pattern);
     const file = basename(word);
     const interpreter = place === 0 ? INTERPRETERS[SCRIPT.exec(file)?.[1] ?? ""] : undefined;
     return `${interpreter ? `${interpreter} ` : ""}${quoteShell(`./${file}`)}`;
@@ -73,15 +76,20 @@ export function variableProblems(
     });
 }
 
+/** `$NAME` or `${NAME}` of names that a pattern has. */
+function variableOf(names: string): RegExp {
+  return new RegExp(`\\$(?:(${names})|\\{(${names})\\})`, "g");
+}
+
 /** The environment variable of a grid's axis. */
 export function axisVariable(axis: string): string {
   return `SWEEP_${axis.toUpperCase()}`;
 }
 
-function shellWord(word: string, ports: readonly number[]): string {
+function shellWord(word: string, ports: readonly number[], pattern: RegExp): string {
   const parts: string[] = [];
   let end = 0;
-  for (const match of word.matchAll(VARIABLE)) {
+  for (const match of word.matchAll(pattern)) {
     if (match.index > end) parts.push(shellText(word.slice(end, match.index), ports));
     parts.push(`"$${match[1] ?? match[2]}"`);
     end = match.index + match[0].length;

@@ -1,3 +1,4 @@
+import { ALIASES, COILED_NAMES, fromCoiled, type Meaning } from "./coiled.ts";
 import type { Directive } from "./header.ts";
 import { nearest } from "./nearest.ts";
 import { Wrong } from "./wrong.ts";
@@ -37,36 +38,11 @@ export const TASK_OPTIONS = ["map-over-values", "map-over-file", "grid", "ntasks
 export const DIRECTIVES = [
   ...TASK_OPTIONS,
   ...REPEATED,
+  ...["map-over-delimiter", "map-over-input-var", "secret-env-file"],
   ...["name", "max-workers", "env-file", "cpu", "memory", "gpu", "container", "requirements"],
   ...["retries", "timeout", "wait-timeout", "fail-fast", "wait", "namespace", "driver"],
   ...["sync", "download", "outputs"],
   ...["sidecar-spec", "sidecar-timeout", "tracker"],
-];
-
-/** Other spellings that the tool of the COILED headers takes. */
-const ALIASES: Readonly<Record<string, string>> = {
-  "n-tasks": "ntasks",
-  e: "env",
-  "scheduler-sidecar-spec": "sidecar-spec",
-};
-
-/** Of that tool, about machines and accounts in a cloud: they mean nothing here. */
-const CLOUD_ONLY = [
-  ...["region", "vm-type", "scheduler-vm-type", "arm", "disk-size", "spot-policy", "software"],
-  ...["workspace", "account", "allow-cross-zone", "allow-ssh-from", "host-setup-script", "tag"],
-  ...[
-    "forward-aws-credentials",
-    "forward-gcp-credentials",
-    "package-sync-strict",
-    "ignore-container-entrypoint",
-  ],
-  ...[
-    "package-sync-conda-extras",
-    "package-sync-ignore",
-    "scheduler-task-array",
-    "job-timeout",
-    "assign-public-ip",
-  ],
 ];
 
 /** What the header's directives say, with what is wrong with them and what the user should know. */
@@ -77,37 +53,47 @@ export function headerEntries(
   const entries: Entry[] = [];
   const problems: string[] = [];
   const notices: string[] = [];
-  for (const { marker, key: written, value, line } of directives) {
+  for (const { marker, key: written, value: text = "", line } of directives) {
     const at = `${file}:${line}`;
-    const key = ALIASES[written] ?? written;
-    const flag = FLAGS.includes(key);
-    if (marker === "COILED" && CLOUD_ONLY.includes(key))
-      notices.push(`${at}: ${key} is about machines in a cloud, and left out`);
-    else if (key === "") problems.push(`${at}: a directive without a name; ${allowedKeys(key)}`);
-    else if (!DIRECTIVES.includes(key))
-      problems.push(`${at}: ${written}: unknown directive; ${allowedKeys(key)}`);
-    else if (!value && !flag) problems.push(`${at}: ${key}: no value; expected one after the name`);
-    else entries.push({ key, value: value || "true", where: `${at}: ${key}`, layer: marker });
+    const { key, value, notice } = meaningOf(marker, written, text);
+    const isKnown = key === undefined || DIRECTIVES.includes(key);
+    const hasValue = key === undefined || value !== "" || FLAGS.includes(key);
+    if (written === "") problems.push(`${at}: a directive without a name; ${allowedKeys(marker)}`);
+    else if (!isKnown)
+      problems.push(`${at}: ${written}: unknown directive; ${allowedKeys(marker, written)}`);
+    else if (!hasValue) problems.push(`${at}: ${written}: no value; expected one after the name`);
+    else {
+      if (notice) notices.push(`${at}: ${written} ${notice}`);
+      if (key !== undefined)
+        entries.push({ key, value: value || "true", where: `${at}: ${written}`, layer: marker });
+    }
   }
   return { entries, problems, notices };
 }
 
-function allowedKeys(key: string): string {
-  const meant = key && nearest(key, DIRECTIVES);
+function meaningOf(marker: Directive["marker"], written: string, text: string): Meaning {
+  if (marker === "COILED") return fromCoiled(written, text);
+  return { key: ALIASES[written] ?? written, value: text };
+}
+
+function allowedKeys(marker: Directive["marker"], written = ""): string {
+  const known = marker === "COILED" ? [...DIRECTIVES, ...COILED_NAMES] : DIRECTIVES;
+  const meant = written && nearest(written, known);
   if (meant) return `did you mean ${meant}?`;
   return `expected one of ${[...DIRECTIVES].sort().join(", ")}`;
 }
 
 /** What the options of the command line say, as commander has read them. */
 export function commandLineEntries(options: Readonly<Record<string, unknown>>): Entry[] {
-  return [...DIRECTIVES, "local", "yes"].flatMap((key) => {
-    const value = options[key.replaceAll(/-(\w)/g, (_, letter) => letter.toUpperCase())];
+  return [...DIRECTIVES, "local", "yes", ...Object.keys(ALIASES)].flatMap((name) => {
+    const value = options[name.replaceAll(/-(\w)/g, (_, letter) => letter.toUpperCase())];
     if (value === undefined) return [];
+    const key = ALIASES[name] ?? name;
     const values = Array.isArray(value) ? value : [value];
     const entry = (each: unknown): Entry => ({
       key,
-      value: String(each).trim(),
-      where: `--${key}`,
+      value: key === "map-over-delimiter" ? String(each) : String(each).trim(),
+      where: `--${name}`,
       layer: "command line",
     });
     return REPEATED.includes(key) ? values.map(entry) : [entry(values.join(" "))];

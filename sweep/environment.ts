@@ -1,7 +1,7 @@
 /** The environment variables of the tasks, of all places that say any. */
+import { readEnvFile } from "../secrets/env-file.ts";
 import type { NamedSource, SecretSources } from "../secrets/spec.ts";
 import { type Entry, type Inputs, LAYERS } from "./entries.ts";
-import { readEnvFile } from "./env-file.ts";
 import * as parse from "./parse.ts";
 
 export interface Environment {
@@ -29,6 +29,7 @@ export function readEnvironment(
   const said = [
     ...inputs.all("env-file", (file, entry) => ofFile(inputs, file, entry)).flat(),
     ...inputs.all("env", (text, entry) => saidOf(entry, ...parse.variable(text))),
+    ...inputs.all("secret-env-file", (file, entry) => ofSecretFile(inputs, file, entry)).flat(),
     ...inputs.all("secret-env", secret),
   ];
   const counting = new Map<string, Said>();
@@ -61,9 +62,20 @@ function environmentOf(
 }
 
 function ofFile(inputs: Inputs, file: string, entry: Entry): Said[] {
+  const variables = Object.entries(variablesOf(inputs, file));
+  return variables.map(([name, value]) => saidOf(entry, name, value));
+}
+
+function ofSecretFile(inputs: Inputs, file: string, entry: Entry): Said[] {
+  return Object.keys(variablesOf(inputs, file)).map((variable) =>
+    saidOf(entry, variable, { key: entry.where, source: { file, variable } }),
+  );
+}
+
+function variablesOf(inputs: Inputs, file: string): Readonly<Record<string, string>> {
   const { variables, problems } = readEnvFile(parse.textFile(file), file);
   inputs.problems.push(...problems);
-  return Object.entries(variables).map(([name, value]) => saidOf(entry, name, value));
+  return variables;
 }
 
 function secret(text: string, entry: Entry): Said {

@@ -1,14 +1,14 @@
 /** What of a sweep is about files. */
 import { existsSync, readdirSync, statSync } from "node:fs";
 import { storeName } from "../files/paths.ts";
-import type { Inputs } from "./entries.ts";
+import type { Entry, Inputs } from "./entries.ts";
 import * as parse from "./parse.ts";
 import { Wrong } from "./wrong.ts";
 
 export interface FilesInput {
   /** Names of the file stores that the tasks have. */
   readonly filestores: readonly string[];
-  /** Files and folders that lie in the tasks' working folder under their own names. */
+  /** Files and folders that lie in the tasks' working folder under their own names; of FOLDER/. the content does. */
   readonly uploads: readonly string[];
   /** The folder whose content lies there, and to which new and changed files come back. */
   readonly sync?: string;
@@ -25,7 +25,7 @@ export const FILESTORES = "/scratch/filestores";
 export function readFilesInput(inputs: Inputs): FilesInput {
   return {
     filestores: [...new Set(inputs.all("filestore", storeName))],
-    uploads: [...new Set(inputs.all("upload", existing))],
+    uploads: [...new Set(inputs.all("upload", uploaded))],
     sync: inputs.one("sync", existingFolder),
     download: inputs.one("download", downloadFolder),
     outputs: inputs.one("outputs", parse.flag),
@@ -102,6 +102,12 @@ function existing(text: string): string {
   if (text === "" || !statSync(text, { throwIfNoEntry: false }))
     throw new Wrong("a file or a folder that is there");
   return text;
+}
+
+/** The tool of the COILED headers takes the content of a folder. */
+function uploaded(text: string, { layer }: Entry): string {
+  const path = existing(text);
+  return layer === "COILED" && statSync(path).isDirectory() ? `${path}/.` : path;
 }
 
 function existingFolder(text: string): string {

@@ -22,9 +22,8 @@ export function readHeader(script: string): Directive[] {
     const line = text.trim();
     if (line === "") continue;
     if (!line.startsWith("#")) break;
-    const match = /^#+\s*(SWEEP|COILED)(?:\s+(?:--)?([^\s=]+)(?:(?:\s*=\s*|\s+)(.*))?)?$/.exec(
-      line,
-    );
+    const match =
+      /^#+\s*(SWEEP|COILED)(?:(?:\s*:\s*|\s+)-{0,2}([^\s=]+)(?:(?:\s*=\s*|\s+)(.*))?)?$/.exec(line);
     if (!match) continue;
     const [, marker, key = "", value] = match;
     found.push({

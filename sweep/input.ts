@@ -10,7 +10,7 @@ import { commandLineEntries, headerEntries, Inputs } from "./entries.ts";
 import { readEnvironment } from "./environment.ts";
 import { type FilesInput, filesContradictions, readFilesInput } from "./files-input.ts";
 import { readHeader } from "./header.ts";
-import { cpu, readScript, readTasks, readWorkers, sidecarsOf } from "./options.ts";
+import { cpu, memory, readScript, readTasks, readWorkers, sidecarsOf } from "./options.ts";
 import * as parse from "./parse.ts";
 import { requirementProblems } from "./requirements.ts";
 import { portsOf } from "./sidecars/group.ts";
@@ -27,6 +27,8 @@ export interface SweepInput extends Tasks {
   readonly name: string;
   /** As the user wrote it. */
   readonly command: readonly string[];
+  /** Another variable than SWEEP_INPUT that has a task's value as well. */
+  readonly inputVariable?: string;
   /** Place of the script in the command; -1 where there is none. */
   readonly scriptPlace: number;
   readonly script?: { readonly name: string; readonly text: string };
@@ -98,6 +100,7 @@ export function readInput(
     maxWorkers: readWorkers(inputs, tasks) ?? defaults.maxWorkers,
     name,
     command,
+    inputVariable: inputs.one("map-over-input-var", parse.inputVariable),
     scriptPlace: place,
     script,
     env,
@@ -106,7 +109,7 @@ export function readInput(
     container: inputs.one("container", parse.container) ?? (file ? undefined : defaults.container),
     requirements: file,
     cpu: inputs.one("cpu", cpu) ?? defaults.cpu,
-    memory: inputs.one("memory", parse.memory) ?? defaults.memory,
+    memory: inputs.one("memory", memory) ?? defaults.memory,
     gpus: inputs.one("gpu", parse.gpus) ?? 0,
     retries: inputs.one("retries", parse.whole(0, 100)) ?? 0,
     timeout: inputs.one("timeout", parse.duration),

@@ -4,7 +4,15 @@ import { type Entry, type Inputs, isAsNear } from "./entries.ts";
 import * as parse from "./parse.ts";
 import type { Sidecar } from "./sidecars/sidecar.ts";
 import { readSidecars } from "./sidecars/spec.ts";
-import { array, grid, mapOverLines, mapOverValues, ntasks, type Tasks } from "./tasks.ts";
+import {
+  array,
+  grid,
+  MOST_TASKS,
+  mapOverLines,
+  mapOverValues,
+  ntasks,
+  type Tasks,
+} from "./tasks.ts";
 import { Wrong } from "./wrong.ts";
 
 export function readScript(file: string): { name: string; text: string; problems: string[] } {
@@ -24,9 +32,10 @@ export function readScript(file: string): { name: string; text: string; problems
 export function readTasks(inputs: Inputs): Tasks {
   const entry = inputs.tasks();
   if (!entry) return ntasks("1");
+  const delimiter = inputs.one("map-over-delimiter", parse.delimiter);
   const readers: Record<string, (text: string) => Tasks> = {
-    "map-over-values": mapOverValues,
-    "map-over-file": (file) => mapOverLines(parse.textFile(file)),
+    "map-over-values": (text) => mapOverValues(text, delimiter),
+    "map-over-file": (file) => mapOverFile(inputs, file, delimiter),
     grid: (text) => grid(text.split(/\s+/)),
     ntasks,
     array,
@@ -40,10 +49,21 @@ export function readTasks(inputs: Inputs): Tasks {
   return found ?? ntasks("1");
 }
 
+function mapOverFile(inputs: Inputs, file: string, delimiter: string | undefined): Tasks {
+  const { tasks, problems } = mapOverLines(parse.textFile(file), file, delimiter);
+  inputs.problems.push(...problems);
+  return tasks;
+}
+
 /** How many tasks run at a time: an array may say so as well, and max-workers counts over it in the same place. */
 export function readWorkers(inputs: Inputs, { maxWorkers }: Tasks): number | undefined {
-  const read = parse.whole(1, 10_000);
-  const said = inputs.one("max-workers", (text, { layer }) => ({ workers: read(text), layer }));
+  const read = (text: string, { layer }: Entry) =>
+    // To the tool of the COILED headers it is no limit.
+    layer === "COILED" && text === "-1" ? MOST_TASKS : parse.whole(1, MOST_TASKS)(text);
+  const said = inputs.one("max-workers", (text, entry) => ({
+    workers: read(text, entry),
+    layer: entry.layer,
+  }));
   const ofTasks = inputs.tasks()?.layer;
   if (said && ofTasks && maxWorkers && !isAsNear(said.layer, ofTasks)) return maxWorkers;
   return said?.workers ?? maxWorkers;
@@ -59,6 +79,15 @@ export function sidecarsOf(inputs: Inputs, hasVolume: boolean) {
 
 /** Of the tool of the COILED headers it is a number of CPUs. */
 export function cpu(text: string, { layer }: Entry): number {
-  if (layer === "COILED") return 1000 * parse.whole(1, 1000)(text);
+  if (layer === "COILED") return 1000 * parse.whole(1, 1000)(least(text));
   return parse.whole(1, 1_000_000)(text);
+}
+
+export function memory(text: string, { layer }: Entry): number {
+  return parse.memory(layer === "COILED" ? least(text) : text);
+}
+
+/** `4-8`, as the tool of the COILED headers has it. */
+function least(text: string): string {
+  return text.split("-")[0]?.trim() || text;
 }

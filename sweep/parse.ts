@@ -10,7 +10,8 @@ import { Wrong } from "./wrong.ts";
 
 export type NodeConstraint = z.output<typeof constraint>;
 
-const UNITS = { s: 1, m: 60, min: 60, h: 3600, d: 86_400 } as const;
+/** Seconds in each, by its first letter. */
+const UNITS = { s: 1, m: 60, h: 3600, d: 86_400 } as const;
 /** MiB in each, rounded up. */
 const MEMORY = { m: 1, mb: 1, mib: 1, g: 1024, gb: 1024, gib: 1024 } as const;
 
@@ -39,8 +40,9 @@ export function gpus(text: string): number {
 
 /** Seconds. */
 export function duration(text: string): number {
-  const [, number, unit = "s"] = /^(\d{1,7})\s*(s|m|min|h|d)?$/.exec(text) ?? [];
-  const seconds = Number(number) * UNITS[unit as keyof typeof UNITS];
+  const [, number, unit = "s"] =
+    /^(\d{1,7})\s*(s|m|h|d|(?:sec|second|min|minute|hr|hour|day)s?)?$/.exec(text) ?? [];
+  const seconds = Number(number) * UNITS[unit[0] as keyof typeof UNITS];
   if (!(seconds > 0)) throw new Wrong("a time such as 90s, 30m or 2h");
   return seconds;
 }
@@ -93,6 +95,19 @@ export function variable(text: string): [string, string] {
   const key = text.slice(0, Math.max(at, 0));
   if (!VARIABLE_NAME.test(key) || text.includes("\0")) throw new Wrong("NAME=VALUE");
   return [key, text.slice(at + 1)];
+}
+
+/** What is between values. */
+export function delimiter(text: string): string {
+  if (text === "") throw new Wrong("a text, such as ;");
+  return text;
+}
+
+/** Name of a variable that a task finds its value in. */
+export function inputVariable(text: string): string {
+  if (!VARIABLE_NAME.test(text) || /^(SWEEP|NOMAD)_/.test(text))
+    throw new Wrong("the name of a variable, not one of SWEEP_ or NOMAD_");
+  return text;
 }
 
 /** `NAME`, of the environment, or `NAME=@FILE`. The secret itself is never on a command line. */

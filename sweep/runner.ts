@@ -95,11 +95,11 @@ export function taskScript(
   { input, variables, volume, record }: SweepWork,
   { asked, secrets }: LateTexts = { asked: "", secrets: "" },
 ): string {
-  const { name, command, scriptPlace, axes, tasks, env, script, timeout } = input;
+  const { name, command, scriptPlace, axes, tasks, env, script, timeout, inputVariable } = input;
   const axisExports = axes.map((axis, at) => `export ${axisVariable(axis)}="\${${at + 3}}"`);
   const ports = portsOf(input.sidecars);
   const limit = timeout ? `timeout -k 10 ${timeout} ` : "";
-  const line = `${limit}${shellCommand(command, scriptPlace, ports)}`;
+  const line = `${limit}${shellCommand(command, scriptPlace, ports, inputVariable)}`;
   const { filestores } = input.files;
   const folder = volume && { volume, name, filestores, script, axes, record };
   return `#!/bin/sh
@@ -136,7 +136,7 @@ MLFLOW_RUN_CONTEXT="{\\"sweep\\": \\"$SWEEP_NAME\\", \\"sweep.index\\": \\"$SWEE
 ${lines(axes.map(tagOfAxis))}MLFLOW_RUN_CONTEXT="$MLFLOW_RUN_CONTEXT}"
 export MLFLOW_RUN_CONTEXT PYTHONUNBUFFERED=1
 export HOME="\${HOME:-$NOMAD_TASK_DIR}"
-${waitForSidecars(ports, input.sidecarTimeout)}${lines(exportsOf(variables, ports))}${lines(exportsOf(env, ports))}${secrets}
+${waitForSidecars(ports, input.sidecarTimeout)}${lines(exportsOf(variables, ports))}${lines(exportsOf(env, ports))}${inputVariable ? `export ${inputVariable}="$2"\n` : ""}${secrets}
 
 mkdir -p "$NOMAD_TASK_DIR/work"
 cd "$NOMAD_TASK_DIR/work"

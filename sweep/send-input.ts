@@ -35,7 +35,7 @@ export async function scanSources({ sync, uploads }: FilesInput): Promise<Source
   if (sync !== undefined) await take(sync, "");
   for (const path of uploads) {
     const name = basename(resolve(path));
-    if (statSync(path).isDirectory()) await take(path, name);
+    if (statSync(path).isDirectory()) await take(path, path.endsWith("/.") ? "" : name);
     else {
       const directory = dirname(path);
       sources.push({ directory, entries: [await look(directory, name)], to: "" });

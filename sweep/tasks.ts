@@ -1,3 +1,4 @@
+import { show } from "../config/show.ts";
 import { Wrong } from "./wrong.ts";
 
 /** More of them are refused: Nomad's server keeps each in its memory. */
@@ -21,6 +22,8 @@ export interface Tasks {
   readonly maxWorkers?: number;
 }
 
+const WITHOUT_CONTROL = "without tabs and other control characters";
+
 /** What each task knows of itself: SWEEP_NAME and so on. */
 export const OWN_VARIABLES = ["name", "index", "count", "input", "task_id"];
 
@@ -30,21 +33,49 @@ const RESERVED = [...OWN_VARIABLES, "node", "value"];
 const OF_SIDECARS = /^sidecar_\d+$/;
 
 /** `0.1, 0.05`: one task for each. @throws Wrong */
-export function mapOverValues(text: string): Tasks {
-  const values = text.split(",").map((each) => each.trim());
-  if (values.length === 1 && values[0] === "") throw new Wrong("values with commas between them");
-  if (values.includes("")) throw new Wrong("no empty value between two commas, or at an end");
+export function mapOverValues(text: string, delimiter = ","): Tasks {
+  const values = text.split(delimiter).map((each) => each.trim());
+  const between = delimiter === "," ? "commas" : JSON.stringify(delimiter);
+  if (values.length === 1 && values[0] === "")
+    throw new Wrong(`values with ${between} between them`);
+  if (values.includes("")) throw new Wrong(`no empty value between two ${between}, or at an end`);
+  if (values.some(hasControl)) throw new Wrong(`values ${WITHOUT_CONTROL}`);
   return ofInputs(values);
 }
 
-/** One task for each line that is not blank. @throws Wrong */
-export function mapOverLines(text: string): Tasks {
-  const values = text
-    .split(/\r?\n/)
-    .map((each) => each.trim())
-    .filter((each) => each !== "");
+/**
+ * One task for each line that is not blank, and what is wrong with any.
+ *
+ * @param file as the user named it, for messages
+ * @throws Wrong
+ */
+export function mapOverLines(
+  text: string,
+  file: string,
+  delimiter = "\n",
+): { tasks: Tasks; problems: string[] } {
+  const values: string[] = [];
+  const problems: string[] = [];
+  let line = 1;
+  for (const part of text.split(delimiter)) {
+    const value = part.trim();
+    const at = line + breaks(part.slice(0, part.indexOf(value)));
+    if (value !== "") values.push(value);
+    if (hasControl(value))
+      problems.push(`${file}:${at}: found ${show(value)}; expected a value ${WITHOUT_CONTROL}`);
+    line += breaks(part + delimiter);
+  }
   if (values.length === 0) throw new Wrong("a file with a value on each line");
-  return ofInputs(values);
+  return { tasks: ofInputs(values), problems };
+}
+
+function breaks(text: string): number {
+  return text.split("\n").length - 1;
+}
+
+/** A line of the file that the tasks read holds one value; and a tag of MLflow is a text. */
+function hasControl(value: string): boolean {
+  return /\p{Cc}/u.test(value);
 }
 
 /** `3`: as many tasks, numbered from 0. @throws Wrong */
@@ -108,9 +139,6 @@ export function taskNumbers(text: string): number[] {
 function ofInputs(values: readonly string[]): Tasks {
   if (values.length > MOST_TASKS)
     throw new Wrong(`at most ${MOST_TASKS} values, not ${values.length}`);
-  // A line of the file that the tasks read holds one of them; and a tag of MLflow is a text.
-  const control = values.find((value) => /\p{Cc}/u.test(value));
-  if (control !== undefined) throw new Wrong("values without tabs and other control characters");
   return { tasks: values.map((input, id) => ({ id, input, parameters: [] })), axes: [] };
 }
 

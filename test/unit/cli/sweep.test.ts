@@ -63,6 +63,15 @@ describe("homelab sweep run --local", () => {
 });
 
 describe("homelab sweep run", () => {
+  it("takes no GPU where it is told so, and the other tool's name of a spec", async () => {
+    writeFileSync(join(folder, "script.sh"), "# COILED gpu true\ntrue\n");
+    const planned = (...more: string[]) => run("--dry-run", ...more, "--", "script.sh");
+    expect((await planned()).stdout).toContain('device "nvidia/gpu"');
+    expect((await planned("--no-gpu")).stdout).not.toContain("nvidia/gpu");
+    const { stderr } = await planned("--scheduler-sidecar-spec", "none.yaml");
+    expect(stderr).toContain('--scheduler-sidecar-spec: found "none.yaml"; expected a text file');
+  });
+
   it.each([
     ["# SWEEP fail-fast true", [], "--fail-fast: expected --wait with it"],
     ["# SWEEP fail-fast true", ["--no-fail-fast"], "Nomad at http://127.0.0.1:9"],

@@ -95,6 +95,12 @@ describe("what goes along", () => {
     expect(folder).toMatchObject({ to: "data" });
     expect(folder?.entries.map(({ path }) => path)).toEqual(["a", "deep"]);
   });
+
+  it("is a folder's content where the header is of the tool that means it", async () => {
+    const [folder] = await scanSources(read({}, true, "# COILED upload data\ntrue").files);
+    expect(folder).toMatchObject({ to: "" });
+    expect(folder?.entries.map(({ path }) => path)).toEqual(["a", "deep"]);
+  });
 });
 
 describe("the volume of a sweep's tasks", () => {

@@ -62,6 +62,72 @@ describe("the directives", () => {
     expect(read("# SWEEP region us-east-1").problems).toHaveLength(1);
   });
 
+  it("of the other tool's batch run are all known to us", () => {
+    const flags = [
+      ...["arm", "gpu", "allow-cross-zone", "no-cross-zone", "wait", "no-implicit-file-upload"],
+      ...["pipe-to-files", "task-on-scheduler", "no-task-on-scheduler", "wait-for-ready-cluster"],
+      ...["forward-aws-credentials", "package-sync-strict"],
+    ];
+    const others = [
+      ...["name", "workspace", "software", "container", "ignore-container-entrypoint"],
+      ...[
+        "run-on-host",
+        "env",
+        "e",
+        "-e",
+        "secret-env",
+        "env-file",
+        "secret-env-file",
+        "tag",
+        "-t",
+      ],
+      ...["vm-type", "scheduler-vm-type", "cpu", "memory", "region", "spot-policy", "disk-size"],
+      ...["allow-ssh-from", "map-over-values", "map-over-file", "map-over-input-var"],
+      ...["map-over-delimiter", "upload", "download", "sync", "input-filestore"],
+      ...["output-filestore", "scheduler-sidecar-spec", "ntasks", "n-tasks", "array"],
+      ...["scheduler-task-array", "max-workers", "-N", "package-sync-conda-extras"],
+      ...["package-sync-ignore", "host-setup-script", "job-timeout", "max-retries"],
+      "dask-container",
+    ];
+    const lines = [...flags, ...others.map((name) => `${name} 1`)];
+    for (const line of lines) {
+      const { entries, problems, notices } = read(`# COILED ${line}`);
+      expect(problems, line).toEqual([]);
+      expect(entries.length + notices.length, line).toBeGreaterThan(0);
+      expect(notices.length, line).toBeLessThan(2);
+    }
+  });
+
+  it("of the other tool become ours, with what is otherwise here", () => {
+    const { entries, problems, notices } = read(
+      "# COILED job-timeout 30 minutes",
+      "#COILED: n_tasks=3",
+      "# COILED --run-on-host true",
+      "# COILED pipe-to-files",
+      "# COILED input-filestore images",
+      '# COILED map-over-delimiter ";"',
+      "# COILED secret-env TOKEN=hunter2",
+      "# COILED -N 3",
+    );
+    expect(problems).toEqual([]);
+    expect(entries.map(({ key, value }) => `${key} ${value}`)).toEqual([
+      ...["timeout 30 minutes", "ntasks 3", "driver raw_exec", "outputs true"],
+      ...["filestore images", "map-over-delimiter ;", "env TOKEN=hunter2", "max-workers 3"],
+    ]);
+    expect(notices).toEqual([
+      "train.py:1: job-timeout is of each task here",
+      "train.py:5: input-filestore is at /scratch/filestores/images here, not in the working folder",
+      "train.py:7: secret-env is no secret, as its value is in the script",
+    ]);
+  });
+
+  it("of the other tool that are not quite known are refused with the nearest of its names", () => {
+    expect(read("# COILED spot-polici spot", "# SWEEP spot-policy spot").problems).toEqual([
+      "train.py:1: spot-polici: unknown directive; did you mean spot-policy?",
+      expect.stringContaining("train.py:2: spot-policy: unknown directive; expected one of"),
+    ]);
+  });
+
   it("need a value, unless they mean true", () => {
     const { entries, problems } = read("# SWEEP cpu", "# SWEEP gpu", "# SWEEP");
     expect(problems).toEqual([

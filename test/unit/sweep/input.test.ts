@@ -5,6 +5,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { checkConfig } from "../../../config/check.ts";
 import { UserError } from "../../../config/errors.ts";
 import type { HomelabInput } from "../../../config/schema.ts";
+import { readSecrets } from "../../../secrets/read.ts";
 import { readInput } from "../../../sweep/input.ts";
 import { smallConfig } from "../synth.ts";
 
@@ -116,8 +117,46 @@ describe("what is asked for", () => {
     expect(refused.join()).not.toContain("hunter2");
   });
 
+  it("takes secrets from a file of variables, and says where each is", () => {
+    writeFileSync("hidden", "TOKEN=hunter2\nKEY=file\n");
+    const { env, secrets } = read("# COILED secret-env-file hidden", { env: ["KEY=line"] });
+    expect(env).toEqual({ KEY: "line" });
+    const key = "train.py:1: secret-env-file";
+    expect(secrets).toEqual({ TOKEN: { key, source: { file: "hidden", variable: "TOKEN" } } });
+    expect(readSecrets(secrets)).toEqual({ TOKEN: "hunter2" });
+    writeFileSync("hidden", "TOKEN=\nhunter3\n");
+    const wrong = problems("", { secretEnvFile: "hidden" });
+    expect(wrong).toContain("hidden:2: expected NAME=VALUE");
+    expect(wrong.join()).not.toContain("hunter3");
+  });
+
+  it("reads the other tool's ranges, times and no limit", () => {
+    const script = [
+      ...["# COILED cpu 4-8", "# COILED memory 16GiB-32GiB", "# COILED max-workers -1"],
+      "# COILED job-timeout 1 hour",
+    ];
+    expect(read(script.join("\n"))).toMatchObject({
+      cpu: 4000,
+      memory: 16_384,
+      maxWorkers: 10_000,
+      timeout: 3600,
+    });
+    const least = (timeout: string) => read("", { timeout }).timeout;
+    expect(["90", "90s", "2 min", "3 hours", "1d"].map(least)).toEqual([
+      90, 90, 120, 10_800, 86_400,
+    ]);
+    expect(problems("", { timeout: "90ms" })).toHaveLength(1);
+  });
+
+  it("takes the other tool's spelling on the command line, too", () => {
+    expect(problems("", { schedulerSidecarSpec: "none.yaml" })).toEqual([
+      expect.stringMatching(/^--scheduler-sidecar-spec: found "none.yaml"; expected a text file/),
+    ]);
+  });
+
   it("reads false as false", () => {
     expect(read("# COILED gpu false\n# SWEEP wait false")).toMatchObject({ gpus: 0, wait: false });
+    expect(read("# COILED gpu", { gpu: false }).gpus).toBe(0);
     expect(read("# COILED gpu true\n# SWEEP wait true")).toMatchObject({ gpus: 1, wait: true });
   });
 

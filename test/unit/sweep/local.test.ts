@@ -85,6 +85,13 @@ describe("a task", () => {
     ]);
   });
 
+  it("finds its value under another name as well, in its environment and its command", async () => {
+    const options = { mapOverValues: "a b", mapOverInputVar: "RATE", env: ["RATES=x"] };
+    const command = ["script.sh", "--rate=$RATE", "${RATE}", "$RATES"];
+    const { said } = await ran('printf "%s\\n" "$RATE" "$@"', options, command);
+    expect(said[0]).toEqual(["a b", "--rate=a b", "a b", "$RATES"]);
+  });
+
   it("hands MLflow's client the tags of its runs, as JSON", async () => {
     writeFileSync("values", `${hostile}\n`);
     const { said } = await ran('printf "%s\\n" "$MLFLOW_RUN_CONTEXT"', {

@@ -15,7 +15,7 @@ const ids = ({ tasks }: Tasks) => tasks.map(({ id }) => id);
 describe("the tasks of a sweep", () => {
   it("are one for each value, without the blanks around it", () => {
     expect(inputs(mapOverValues("0.1, 0.05,\t0.01"))).toEqual(["0.1", "0.05", "0.01"]);
-    expect(inputs(mapOverLines("a, b\n\n  c\r\n"))).toEqual(["a, b", "c"]);
+    expect(inputs(mapOverLines("a, b\n\n  c\r\n", "values").tasks)).toEqual(["a, b", "c"]);
   });
 
   it.each([
@@ -23,8 +23,8 @@ describe("the tasks of a sweep", () => {
     [() => mapOverValues("1,,2"), "no empty value"],
     [() => mapOverValues("1,2,"), "no empty value"],
     [() => mapOverValues("a\u0007,b"), "without tabs and other control characters"],
-    [() => mapOverLines("\n \n"), "a value on each line"],
-    [() => mapOverLines("x\n".repeat(10_001)), "at most 10000 values, not 10001"],
+    [() => mapOverLines("\n \n", "values"), "a value on each line"],
+    [() => mapOverLines("x\n".repeat(10_001), "values"), "at most 10000 values, not 10001"],
     [() => ntasks("0"), "from 1 to 10000"],
     [() => ntasks("3.5"), "from 1 to 10000"],
     [() => array("9-0"), "ranges such as 0-9"],
@@ -51,6 +51,21 @@ describe("the tasks of a sweep", () => {
     expect(ids(ntasks("3"))).toEqual([0, 1, 2]);
     expect(taskNumbers("2,5-7")).toEqual([2, 5, 6, 7]);
     expect(taskNumbers("3,3,2-4")).toEqual([3, 2, 4]);
+  });
+
+  it("have between their values what is asked for", () => {
+    expect(inputs(mapOverValues("a,b; c", ";"))).toEqual(["a,b", "c"]);
+    expect(() => mapOverValues("a;;b", ";")).toThrow('no empty value between two ";"');
+    expect(inputs(mapOverLines("a b;\nc;\n", "values", ";").tasks)).toEqual(["a b", "c"]);
+  });
+
+  it("of a file are refused by the lines that they are in", () => {
+    expect(mapOverLines("a\n\nb\tc\r\n d\u0007\n", "values").problems).toEqual([
+      'values:3: found "b\\tc"; expected a value without tabs and other control characters',
+      'values:4: found "d\\u0007"; expected a value without tabs and other control characters',
+    ]);
+    const [problem] = mapOverLines("a;\n\n\nb\tc;", "values", ";").problems;
+    expect(problem).toMatch(/^values:4: found/);
   });
 
   it("of a grid are all combinations", () => {
