@@ -5,6 +5,7 @@
 import { quoteShell } from "../templates/quote-shell.ts";
 import { FILESTORES } from "./files-input.ts";
 import type { SweepVolume } from "./files-job.ts";
+import { shellText } from "./sidecars/addresses.ts";
 
 /** Exit code of a task that was done, and whose files could not be kept. */
 export const NOT_KEPT = 114;
@@ -35,6 +36,8 @@ export interface SweepFolder {
   /** Stores that the tasks have. */
   readonly filestores: readonly string[];
   readonly script?: Script;
+  /** Of the sweep's sidecars, whose addresses are put into the script. */
+  readonly ports: readonly number[];
   /** Names of a grid's axes. */
   readonly axes: readonly string[];
   /** Text of the SWEEP_FILE. */
@@ -85,23 +88,28 @@ fi
 }
 
 /** Brings what was uploaded into the working folder, which is the current one. */
-export function takeInput({ script }: SweepFolder): string {
+export function takeInput({ script, ports }: SweepFolder): string {
   return `_aside="$NOMAD_TASK_DIR/aside"
 rm -rf "$_aside"
 mkdir -p "$_aside"
 : >"$_aside/began"
 if [ -d "$_kept/${INPUT}" ]; then cp -pRP "$_kept/${INPUT}/." .; fi
-${script ? `${writtenScript(script, '"$_aside"')}cp "$_aside/"${quoteShell(script.name)} .\n` : ""}`;
+${script ? `${writtenScript(script, '"$_aside"', ports)}cp "$_aside/"${quoteShell(script.name)} .\n` : ""}`;
 }
 
 /**
  * Lines of a shell that write the script.
  *
  * @param folder a word of a shell
+ * @param ports of the sidecars, whose addresses are put in
  */
-export function writtenScript({ name, text }: Script, folder: string): string {
+export function writtenScript(
+  { name, text }: Script,
+  folder: string,
+  ports: readonly number[],
+): string {
   const file = `${folder}/${quoteShell(name)}`;
-  return `printf '%s' ${quoteShell(text)} >${file}
+  return `printf '%s' ${shellText(text, ports)} >${file}
 chmod 755 ${file}
 `;
 }

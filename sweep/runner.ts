@@ -101,7 +101,7 @@ export function taskScript(
   const limit = timeout ? `timeout -k 10 ${timeout} ` : "";
   const line = `${limit}${shellCommand(command, scriptPlace, ports, inputVariable)}`;
   const { filestores } = input.files;
-  const folder = volume && { volume, name, filestores, script, axes, record };
+  const folder = volume && { volume, name, filestores, script, ports, axes, record };
   return `#!/bin/sh
 # Runs one task of the sweep ${name}: its id, input, and a grid's parameters. All that is done here without
 # starting a process is, as there are many tasks.
@@ -140,16 +140,17 @@ ${waitForSidecars(ports, input.sidecarTimeout)}${lines(exportsOf(variables, port
 
 mkdir -p "$NOMAD_TASK_DIR/work"
 cd "$NOMAD_TASK_DIR/work"
-${workOf(folder, script, line)}`;
+${workOf(folder, script, line, ports)}`;
 }
 
 function workOf(
   folder: SweepFolder | undefined,
   script: SweepInput["script"],
   line: string,
+  ports: readonly number[],
 ): string {
   if (folder?.volume.keeps) return takeInput(folder) + runAndKeep(folder, line);
-  return `${script ? writtenScript(script, ".") : ""}exec ${line}\n`;
+  return `${script ? writtenScript(script, ".", ports) : ""}exec ${line}\n`;
 }
 
 /**

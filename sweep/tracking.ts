@@ -12,6 +12,9 @@ import { trackerOf } from "./tracker.ts";
 /** The address of the tracker in scripts that were written for the tool of the COILED headers. */
 const COILED_SCHEDULER = /^https?:\/\/coiled-scheduler(:\d+)?\/?$/;
 
+/** The same in any text. */
+const IN_TEXT = /https?:\/\/coiled-scheduler(?::5000)?(?![\w.:-])/g;
+
 const LOGIN = ["MLFLOW_TRACKING_USERNAME", "MLFLOW_TRACKING_PASSWORD"];
 
 /** What a task needs to log to its MLflow. */
@@ -19,8 +22,8 @@ export interface Tracking {
   readonly variables: Readonly<Record<string, string>>;
   /** The deployment's login, where it asks for one and it is in the environment here. */
   readonly secrets: SecretSources;
-  /** Of the user's own variables, what stays. */
-  readonly env: Readonly<Record<string, string>>;
+  /** Of what the user says, what stays, with the tracker's address in place of the other tool's. */
+  readonly input: Pick<SweepInput, "env" | "command" | "script">;
   /** As trackerOf has it. */
   readonly tracker: string;
   readonly notices: readonly string[];
@@ -34,7 +37,7 @@ export interface Tracking {
  */
 export function trackingOf(
   config: HomelabConfig,
-  input: Pick<SweepInput, "env" | "secrets" | "sidecars" | "tracker">,
+  input: Pick<SweepInput, "env" | "secrets" | "sidecars" | "tracker" | "command" | "script">,
   own: NodeJS.ProcessEnv = process.env,
 ): Tracking {
   const { env, sidecars } = input;
@@ -43,7 +46,9 @@ export function trackingOf(
   const isSidecar = ports.includes(sidecarPort(uri) ?? 0);
   const isScheduler = COILED_SCHEDULER.test(uri) && !isSidecar;
   const url = urlOf(config, input);
-  const what = input.tracker === "service" ? "this deployment's, " : "";
+  const what = input.tracker === "service" ? `this deployment's, ${url}` : url;
+  const user = { ...input, env: isScheduler ? others : env };
+  const reaching = ports.includes(5000) ? { input: user, places: [] } : withAddress(user, url);
   const service = input.tracker === "service" ? serviceOf(config, input, own) : undefined;
   return {
     variables: {
@@ -52,13 +57,38 @@ export function trackingOf(
       ...service?.variables,
     },
     secrets: service?.secrets ?? {},
-    env: isScheduler ? others : env,
-    tracker: trackerOf(isScheduler || !uri ? url : uri, config, ports),
+    input: reaching.input,
+    tracker: trackerOf(reaching.input.env.MLFLOW_TRACKING_URI || url, config, ports),
     notices: [
-      ...(isScheduler ? [`MLFLOW_TRACKING_URI=${uri} is taken for ${what}${url}`] : []),
+      ...(isScheduler ? [`MLFLOW_TRACKING_URI=${uri} is taken for ${what}`] : []),
+      ...reaching.places.map((place) => `http://coiled-scheduler in ${place} is taken for ${what}`),
       ...(service?.notices ?? []),
     ],
   };
+}
+
+/** The tracker's address wherever the other tool's is, and where that was. */
+function withAddress(
+  { env, command, script }: Tracking["input"],
+  url: string,
+): { input: Tracking["input"]; places: string[] } {
+  const places = new Set<string>();
+  const put = (text: string, place: string) =>
+    text.replaceAll(IN_TEXT, () => {
+      places.add(place);
+      return url;
+    });
+  const variables = Object.entries(env).map(([name, value]) => [name, put(value, name)]);
+  const input = {
+    env: Object.fromEntries(variables),
+    command: command.map((word) => put(word, "the command")),
+    script: script && {
+      ...script,
+      // A comment reaches nobody, and the header's say of the environment, which is looked at above.
+      text: script.text.replaceAll(/^(?![ \t]*#).*/gm, (line) => put(line, script.name)),
+    },
+  };
+  return { input, places: [...places] };
 }
 
 function urlOf(

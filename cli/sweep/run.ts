@@ -34,7 +34,8 @@ export async function run(command: readonly string[], options: RunOptions): Prom
   const hasVolume = first.config.volumes.files !== undefined;
   const read = readInput(command, { ...options }, first.config.sweep, hasVolume);
   const tracking = trackingOf(first.config, read);
-  const input = { ...read, env: tracking.env, secrets: { ...read.secrets, ...tracking.secrets } };
+  const secretSources = { ...read.secrets, ...tracking.secrets };
+  const input: SweepInput = { ...read, ...tracking.input, secrets: secretSources };
   // All that is missing is told before anything is asked of anybody.
   const secrets = await failWith(BAD_INPUT, async () => readSecrets(input.secrets));
   const sources = await scanSources(input.files);

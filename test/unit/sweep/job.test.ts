@@ -101,22 +101,54 @@ describe("the image of the tasks", () => {
 
 describe("the tracker of the tasks", () => {
   const config = checkConfig(smallConfig(), "homelab.config.ts");
-  const none = { env: {}, secrets: {}, sidecars: [], tracker: "service" as const };
+  const none = { env: {}, secrets: {}, sidecars: [], tracker: "service" as const, command: [] };
 
   it("is the deployment, under the address of the other tool's as well", () => {
     const env = { MLFLOW_TRACKING_URI: "http://coiled-scheduler:5000", A: "1" };
-    const { variables, env: left, notices, tracker } = trackingOf(config, { ...none, env }, {});
+    const { variables, input, notices, tracker } = trackingOf(config, { ...none, env }, {});
     expect(variables.MLFLOW_TRACKING_URI).toBe("http://mlflow.lan");
-    expect(left).toEqual({ A: "1" });
+    expect(input.env).toEqual({ A: "1" });
     expect(notices).toEqual([
       "MLFLOW_TRACKING_URI=http://coiled-scheduler:5000 is taken for this deployment's, http://mlflow.lan",
     ]);
     expect(tracker).toBe("service");
     const own = { MLFLOW_TRACKING_URI: "http://ada:hush@other.lan/mlflow/" };
     expect(trackingOf(config, { ...none, env: own }, {})).toMatchObject({
-      env: own,
+      input: { env: own },
       notices: [],
       tracker: "http://other.lan/mlflow",
+    });
+  });
+
+  it("is reached by the other tool's address wherever that is said, but in comments", () => {
+    const scheduler = "http://coiled-scheduler:5000";
+    const text = `# COILED env A=${scheduler}\nset_tracking_uri("${scheduler}/")\n`;
+    const asked = {
+      ...none,
+      env: {
+        A: `${scheduler}/api`,
+        B: "http://coiled-scheduler:8786",
+        C: "tcp://coiled-scheduler",
+      },
+      command: ["train.py", "--uri=http://coiled-scheduler"],
+      script: { name: "train.py", text },
+    };
+    const { input, notices } = trackingOf(config, asked, {});
+    expect(input).toEqual({
+      env: { ...asked.env, A: "http://mlflow.lan/api" },
+      command: ["train.py", "--uri=http://mlflow.lan"],
+      script: { name: "train.py", text: text.replace(`"${scheduler}`, '"http://mlflow.lan') },
+    });
+    expect(notices).toEqual(
+      ["A", "the command", "train.py"].map(
+        (place) =>
+          `http://coiled-scheduler in ${place} is taken for this deployment's, http://mlflow.lan`,
+      ),
+    );
+    const sidecars = withTracker([]);
+    expect(trackingOf(config, { ...asked, sidecars }, {})).toMatchObject({
+      input: { env: asked.env, command: asked.command, script: asked.script },
+      notices: [],
     });
   });
 
@@ -124,7 +156,7 @@ describe("the tracker of the tasks", () => {
     const env = { MLFLOW_TRACKING_URI: "http://coiled-scheduler:5000" };
     const sidecars = withTracker([]);
     expect(trackingOf(config, { ...none, env, sidecars }, {})).toMatchObject({
-      env,
+      input: { env },
       notices: [],
       tracker: "sidecar:5000",
     });
@@ -166,7 +198,7 @@ describe("the tracker of the tasks", () => {
         MLFLOW_DISABLE_TELEMETRY: "true",
       },
       secrets: {},
-      env: {},
+      input: { env: {}, command: [] },
       tracker: "http://other.lan/mlflow",
       notices: [],
     });

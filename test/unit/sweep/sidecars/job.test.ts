@@ -185,7 +185,7 @@ describe("what is asked for with sidecars", () => {
 
 describe("a task with sidecars", () => {
   const script =
-    'printf "%s\\n" "$MLFLOW_TRACKING_URI" "$DB" "$COILED_BATCH_SCHEDULER_ADDRESS" "$@"';
+    'printf "%s\\n" "$MLFLOW_TRACKING_URI" "$DB" "$COILED_BATCH_SCHEDULER_ADDRESS" "$@" http://coiled-scheduler:5000/';
   const env = ["MLFLOW_TRACKING_URI=http://coiled-scheduler:5000", "DB=u@sweep-tracker:6543/it's"];
 
   async function ran(addresses: string, options: Record<string, unknown> = {}) {
@@ -213,13 +213,13 @@ describe("a task with sidecars", () => {
     return { said, exitCode: exitCodes.get(0) };
   }
 
-  it("finds their addresses in its environment and its command", async () => {
+  it("finds their addresses in its environment, its command and its script", async () => {
     const addresses = "5000 192.168.1.7:23000\n6543 192.168.1.7:23001\n80 [fd00::7]:23002\n";
     expect(await ran(addresses)).toEqual({
       exitCode: 0,
       said: [
         ...["http://192.168.1.7:23000", "u@192.168.1.7:23001/it's", "192.168.1.7"],
-        ...["--at=http://[fd00::7]:23002/0", "192.168.1.7:23001"],
+        ...["--at=http://[fd00::7]:23002/0", "192.168.1.7:23001", "http://192.168.1.7:23000/"],
       ],
     });
   });
