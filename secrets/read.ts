@@ -18,6 +18,20 @@ export function readSecrets(
   sources: SecretSources,
   env: NodeJS.ProcessEnv = process.env,
 ): Record<string, string> {
+  const { values, problems } = contentsOf(sources, env);
+  if (problems.length > 0) throw new UserError(problems);
+  return values;
+}
+
+/** What is wrong with secrets where they are, one line each. */
+export function secretProblems(
+  sources: SecretSources,
+  env: NodeJS.ProcessEnv = process.env,
+): string[] {
+  return contentsOf(sources, env).problems;
+}
+
+function contentsOf(sources: SecretSources, env: NodeJS.ProcessEnv) {
   const problems: string[] = [];
   const entries = Object.entries(sources).map(([name, { key, source }]): [string, string] => {
     const value = contentOf(source, env);
@@ -25,8 +39,7 @@ export function readSecrets(
     if (problem) problems.push(`${key}: ${placeOf(source)} ${problem}`);
     return [name, typeof value === "string" ? value : ""];
   });
-  if (problems.length > 0) throw new UserError(problems);
-  return Object.fromEntries(entries);
+  return { values: Object.fromEntries(entries), problems };
 }
 
 /** One secret, where it is there and is a text; what is wrong with it readSecrets tells. */

@@ -3,6 +3,7 @@ import { randomBytes } from "node:crypto";
 import { basename } from "node:path";
 import { UserError } from "../config/errors.ts";
 import type { HomelabConfig } from "../config/schema.ts";
+import { secretProblems } from "../secrets/read.ts";
 import type { SecretSources } from "../secrets/spec.ts";
 import { scriptPlace, variableProblems } from "./command.ts";
 import { contradictions } from "./contradictions.ts";
@@ -139,6 +140,7 @@ export function readInput(
     ...(inputs.problems.length > 0
       ? []
       : variableProblems(command, tasks.axes, portsOf(input.sidecars))),
+    ...secretProblems(secrets),
     ...(file ? requirementProblems(file.text, file.file) : []),
     ...contradictions(input),
     ...filesContradictions(input, hasVolume),

@@ -1,7 +1,7 @@
 import { mkdtempSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
 import { checkConfig } from "../../../config/check.ts";
 import { UserError } from "../../../config/errors.ts";
 import type { HomelabInput } from "../../../config/schema.ts";
@@ -10,8 +10,15 @@ import { readInput } from "../../../sweep/input.ts";
 import { smallConfig } from "../synth.ts";
 
 const before = process.cwd();
-beforeAll(() => process.chdir(mkdtempSync(join(tmpdir(), "homelab-sweep-"))));
-afterAll(() => process.chdir(before));
+beforeAll(() => {
+  process.chdir(mkdtempSync(join(tmpdir(), "homelab-sweep-")));
+  vi.stubEnv("TOKEN", "hunter2");
+  writeFileSync("key", "hunter2\n");
+});
+afterAll(() => {
+  process.chdir(before);
+  vi.unstubAllEnvs();
+});
 
 const defaults = (sweep: HomelabInput["sweep"] = {}) =>
   checkConfig(smallConfig({ sweep }), "homelab.config.ts").sweep;
@@ -90,7 +97,7 @@ describe("what is asked for", () => {
   });
 
   it("takes from the nearest place that a variable is a secret, or none", () => {
-    const script = "# COILED env TOKEN=dummy\n# COILED secret-env KEY";
+    const script = "# COILED env TOKEN=dummy\n# COILED secret-env KEY=@key";
     const options = { secretEnv: ["TOKEN"], env: ["KEY=plain"] };
     const { env, secrets } = read(script, options, ["train.py"], { env: { TOKEN: "config" } });
     expect(env).toEqual({ KEY: "plain" });
@@ -100,21 +107,31 @@ describe("what is asked for", () => {
   it("refuses a variable that one place says twice, as a secret and as none", () => {
     writeFileSync("vars", "KEY=plain\n");
     const script = "# SWEEP env TOKEN=1\n# SWEEP secret-env TOKEN\n# COILED env KEY=1";
-    expect(problems(script, { secretEnv: ["KEY"], envFile: "vars" })).toEqual([
+    expect(problems(script, { secretEnv: ["KEY=@key"], envFile: "vars" })).toEqual([
       "train.py:2: secret-env TOKEN: found in train.py:1: env as well; expected it once",
       "--secret-env KEY: found in --env-file as well; expected it once",
     ]);
   });
 
   it("says where secrets are and never what they are", () => {
-    const { secrets } = read("", { secretEnv: ["TOKEN", "KEY=@/root/key"] });
+    const { secrets } = read("", { secretEnv: ["TOKEN", "KEY=@key"] });
     expect(secrets).toEqual({
       TOKEN: { key: "--secret-env TOKEN", source: { env: "TOKEN" } },
-      KEY: { key: "--secret-env KEY", source: { file: "/root/key" } },
+      KEY: { key: "--secret-env KEY", source: { file: "key" } },
     });
     const refused = problems("# SWEEP env hunter2", { secretEnv: ["TOKEN=hunter2"] });
     expect(refused).toHaveLength(2);
     expect(refused.join()).not.toContain("hunter2");
+  });
+
+  it("tells of secrets that are not there with all else that is wrong", () => {
+    const options = { secretEnv: ["NOT_SET_HERE", "KEY=@none"], cpu: "many" };
+    expect(problems("# SWEEP secret-env NOT_SET_EITHER", options)).toEqual([
+      '--cpu: found "many"; expected a whole number from 1 to 1000000',
+      "train.py:1: secret-env NOT_SET_EITHER: the environment variable NOT_SET_EITHER is not set; set it where you run this",
+      "--secret-env NOT_SET_HERE: the environment variable NOT_SET_HERE is not set; set it where you run this",
+      expect.stringMatching(/^--secret-env KEY: the file none can't be read .*no such file/),
+    ]);
   });
 
   it("takes secrets from a file of variables, and says where each is", () => {
@@ -126,7 +143,10 @@ describe("what is asked for", () => {
     expect(readSecrets(secrets)).toEqual({ TOKEN: "hunter2" });
     writeFileSync("hidden", "TOKEN=\nhunter3\n");
     const wrong = problems("", { secretEnvFile: "hidden" });
-    expect(wrong).toContain("hidden:2: expected NAME=VALUE");
+    expect(wrong).toEqual([
+      "hidden:2: expected NAME=VALUE",
+      "--secret-env-file: TOKEN in the file hidden is empty; put the secret there",
+    ]);
     expect(wrong.join()).not.toContain("hunter3");
   });
 
