@@ -10,6 +10,7 @@ import { ROOT } from "../config/load.ts";
 import type { HomelabConfig } from "../config/schema.ts";
 import { mlflowVersion } from "../stacks/mlflow-version.ts";
 import { pushedDigest } from "../status/pushed-digest.ts";
+import { withoutLogins } from "./requirements.ts";
 
 const DOCKERFILE = join(ROOT, "sweep", "image", "Dockerfile");
 const SHOWN_LINES = 5;
@@ -88,7 +89,7 @@ async function docker(config: HomelabConfig, args: readonly string[]): Promise<v
   const env = { DOCKER_BUILDKIT: "1", ...host };
   const result = await execa(await dockerCommand(), args, { env, all: true, reject: false });
   if (!result.failed) return;
-  const said = String(result.all)
+  const said = withoutLogins(String(result.all))
     .split("\n")
     .map((line) => line.replace(/^#\d+ ([\d.]+ )?/, "").trim())
     .filter((line) => /error|invalid|no matching|could not|denied|refused/i.test(line));

@@ -7,7 +7,12 @@ export function requirementProblems(text: string, file: string): string[] {
   return text.split(/\r?\n/).flatMap((line, index) => {
     if (!ELSEWHERE.test(line.trim())) return [];
     return [
-      `${file}:${index + 1}: found ${JSON.stringify(line.trim())}; expected packages, as no other file goes along`,
+      `${file}:${index + 1}: found ${JSON.stringify(withoutLogins(line.trim()))}; expected packages, as no other file goes along`,
     ];
   });
+}
+
+/** A text without the logins in its URLs, such as those of a package index. */
+export function withoutLogins(text: string): string {
+  return text.replaceAll(/(?<=\w:\/\/)[^\s/]*@/g, "...@");
 }

@@ -7,6 +7,7 @@ import { UserError } from "../../../config/errors.ts";
 import type { HomelabInput } from "../../../config/schema.ts";
 import { readSecrets } from "../../../secrets/read.ts";
 import { readInput } from "../../../sweep/input.ts";
+import { withoutLogins } from "../../../sweep/requirements.ts";
 import { smallConfig } from "../synth.ts";
 
 const before = process.cwd();
@@ -250,6 +251,17 @@ describe("what is asked for", () => {
     writeFileSync("empty.py", "\n");
     writeFileSync("binary.py", Buffer.from([0xff, 0xfe, 0x00, 0x80]));
     expect(problems("", {}, command)).toEqual([expect.stringMatching(line)]);
+  });
+
+  it("shows no login of a package index", () => {
+    const index = "https://ada:hunter2@pypi.lan/simple";
+    writeFileSync("requirements.txt", `--index-url ${index}\n--find-links ${index}\nnumpy\n`);
+    expect(problems("", { requirements: "requirements.txt" })).toEqual([
+      'requirements.txt:2: found "--find-links https://...@pypi.lan/simple"; expected packages, as no other file goes along',
+    ]);
+    expect(withoutLogins(`pip: git+https://h.lan/a@v1 and ${index}: no`)).toBe(
+      "pip: git+https://h.lan/a@v1 and https://...@pypi.lan/simple: no",
+    );
   });
 
   it("refuses files that are not there, by the option that names them", () => {
