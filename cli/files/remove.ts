@@ -2,12 +2,12 @@ import { createInterface } from "node:readline/promises";
 import { UserError } from "../../config/errors.ts";
 import { filesVolume } from "../../files/job.ts";
 import { pathInStore, SWEEPS, storeName } from "../../files/paths.ts";
-import type { NomadApi } from "../../nomad/api.ts";
+import { NomadApi, type NomadTarget } from "../../nomad/api.ts";
 import type { NomadJob } from "../../nomad/types.ts";
 import { gatherSweep, isOver } from "../../sweep/gather.ts";
 import { SWEEP_META } from "../../sweep/in-nomad.ts";
 import { BAD_INPUT } from "../exit-code.ts";
-import { asking, contextOf } from "../sweep/context.ts";
+import { asking, type Context, contextOf, sweepCommand } from "../sweep/context.ts";
 import { expectAll, folderOf, read, withFiles } from "./context.ts";
 
 export interface RemoveOptions {
@@ -33,13 +33,13 @@ export async function remove(
   ]);
   const shown = path === undefined ? store : `${store}/${pathInStore(path)}`;
   if (!yes) await confirm(shown);
-  const isNeeded = await asking(context, () => isSweepAtWork(context.nomad, store));
+  const needed = await asking(context, () => sweepAtWork(context, store));
   await withFiles(context, async (server) => {
     const folder = await folderOf(server, store);
-    if (folder.startsWith(`${SWEEPS}/`) && isNeeded)
+    if (folder.startsWith(`${SWEEPS}/`) && needed)
       throw new UserError(
         [
-          `${store}: the sweep is not at its end, and its tasks need what is there; npx homelab sweep stop ${store} ends it`,
+          `${store}: the sweep is not at its end, and its tasks need what is there; ${sweepCommand({ ...context, target: needed }, `stop ${store}`)} ends it`,
         ],
         BAD_INPUT,
       );
@@ -48,8 +48,21 @@ export async function remove(
   console.log(json ? JSON.stringify({ removed: shown }, undefined, 2) : `${shown}: deleted`);
 }
 
-/** Whether a job is of a sweep that runs, or may be retried. */
-async function isSweepAtWork(nomad: NomadApi, name: string): Promise<boolean> {
+/** Where a job is of a sweep that runs, or may be retried: the volume is the same for all namespaces. */
+async function sweepAtWork(
+  { nomad, target }: Context,
+  name: string,
+): Promise<NomadTarget | undefined> {
+  const query = { prefix: name, namespace: "*" };
+  const found = await nomad.get<{ ID: string; Namespace: string }[]>("/jobs", query);
+  for (const { ID, Namespace } of found ?? []) {
+    const there = { ...target, namespace: Namespace };
+    if (ID === name && (await isAtWork(new NomadApi(there), name))) return there;
+  }
+  return undefined;
+}
+
+async function isAtWork(nomad: NomadApi, name: string): Promise<boolean> {
   const job = await nomad.get<NomadJob>(`/job/${name}`);
   return job?.Meta?.[SWEEP_META] !== undefined && !isOver(await gatherSweep(nomad, name), job);
 }

@@ -26,6 +26,16 @@ export async function contextOf(namespace?: string): Promise<Context> {
   return { ...loaded, target, nomad: new NomadApi(target) };
 }
 
+/** `npx homelab sweep stop NAME`, as it finds the sweep: in its namespace, where that is not the config's. */
+export function sweepCommand(
+  { config, target }: Pick<Context, "config" | "target">,
+  words: string,
+): string {
+  const { namespace } = target;
+  const isElsewhere = namespace !== nomadTarget(config).namespace;
+  return `npx homelab sweep ${words}${isElsewhere ? ` --namespace ${namespace}` : ""}`;
+}
+
 /** Runs what asks Nomad: an error without an exit code of its own ends with that of Nomad. */
 export async function asking<T>({ config, nomad }: Context, part: () => Promise<T>): Promise<T> {
   try {

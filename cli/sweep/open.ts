@@ -5,7 +5,7 @@ import { TRACKER_META } from "../../sweep/in-nomad.ts";
 import { sweepPage } from "../../sweep/page.ts";
 import { isOfSweep, SERVICE } from "../../sweep/tracker.ts";
 import { BAD_INPUT } from "../exit-code.ts";
-import { type Context, contextOf } from "./context.ts";
+import { type Context, contextOf, sweepCommand } from "./context.ts";
 import { serveDownloaded } from "./downloaded.ts";
 import { trackedRuns } from "./tracked-runs.ts";
 
@@ -40,7 +40,7 @@ async function pageOf(context: Context, name: string): Promise<string> {
   const { url, runs } = await trackedRuns(context, { name, tracker });
   if (url && runs.size > 0) return sweepPage(url, name, runs.values());
   if (url && isOfSweep(tracker)) return url;
-  const todo = `npx homelab sweep status ${name} tells of its tasks`;
+  const todo = `${sweepCommand(context, `status ${name}`)} tells of its tasks`;
   throw new UserError(
     [
       isOfSweep(tracker)

@@ -14,7 +14,7 @@ import { copySources, type Source, scanSources } from "../../sweep/send-input.ts
 import { OWN_IMAGE, pushedServerImage, serverImage } from "../../sweep/sidecars/own-tracker.ts";
 import { type Tracking, trackingOf } from "../../sweep/tracking.ts";
 import { BAD_INPUT, failWith } from "../exit-code.ts";
-import { asking, type Context, contextOf } from "./context.ts";
+import { asking, type Context, contextOf, sweepCommand } from "./context.ts";
 import { backOf, sending } from "./sending.ts";
 import { waitFor } from "./waiting.ts";
 
@@ -70,7 +70,7 @@ export async function run(command: readonly string[], options: RunOptions): Prom
   const registered = { name, tasks: tasks.length, namespace: context.target.namespace };
   if (json && !input.wait) return console.log(JSON.stringify(registered, undefined, 2));
   if (!json) console.log(`${name}: registered, ${count(tasks.length)}`);
-  if (!input.wait) return console.log(`npx homelab sweep wait ${name} shows how it goes`);
+  if (!input.wait) return console.log(`${sweepCommand(context, `wait ${name}`)} shows how it goes`);
   const { waitTimeout: timeout } = input;
   const back = backOf(input, sources);
   await asking(context, () => waitFor(context, name, { json, timeout, failFast: true, back }));

@@ -6,7 +6,7 @@ import type { MlflowRun } from "../../sweep/runs.ts";
 import { sidecarsLines } from "../../sweep/sidecars/lines.ts";
 import { isOfSweep } from "../../sweep/tracker.ts";
 import { watch } from "../../sweep/watch.ts";
-import type { Context } from "./context.ts";
+import { type Context, sweepCommand } from "./context.ts";
 import { trackedRuns } from "./tracked-runs.ts";
 
 const SOME_FAILED = 1;
@@ -43,7 +43,8 @@ export async function waitFor(
   }).finally(() => process.off("SIGINT", leave).off("SIGTERM", leave));
   if (end !== "ended") {
     const why = end === "detached" ? "detached" : `not done after ${options.timeout} s`;
-    console.error(`${why}: the sweep goes on; npx homelab sweep wait ${name} comes back to it`);
+    const command = sweepCommand(context, `wait ${name}`);
+    console.error(`${why}: the sweep goes on; ${command} comes back to it`);
     process.exitCode = end === "detached" ? DETACHED : TIMED_OUT;
     if (options.json) console.log(JSON.stringify(sweep, undefined, 2));
     return;
@@ -77,5 +78,6 @@ export async function tell(context: Context, sweep: SweepStatus, json: boolean):
   const lines = await lastLines(context.nomad, failed.allocation, LINES_OF_FAILURE);
   console.log(`\nwhat ${taskName(failed)} said last:`);
   console.log((lines.length > 0 ? lines : ["nothing"]).map((line) => `  ${line}`).join("\n"));
-  console.log(`npx homelab sweep retry ${sweep.name} --failed runs the failed again`);
+  const command = sweepCommand(context, `retry ${sweep.name} --failed`);
+  console.log(`${command} runs the failed again`);
 }
