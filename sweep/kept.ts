@@ -40,32 +40,51 @@ interface TaskRecord {
   readonly allocation: string;
 }
 
+/** Asks for the runs of a sweep in the MLflow that its tasks logged to, as tracker.ts has it. */
+type RunsOf = (tracker: string) => Promise<ReadonlyMap<number, MlflowRun>>;
+
 /**
  * Reads what is kept of a sweep; where tasks have ended since its manifest was written, it is written
  * anew.
  *
- * @param runsOf asks for the runs of the sweep, when they are needed
+ * @param runsOf is asked when the runs are needed
  * @returns undefined where there is nothing of it
  * @throws UserError
  */
 export async function readKept(
   server: FileServer,
   name: string,
-  runsOf: () => Promise<ReadonlyMap<number, MlflowRun>>,
+  runsOf: RunsOf,
 ): Promise<KeptSweep | undefined> {
   const folder = sweepFolder(name);
   const tree = await server.tree(folder);
   if (!tree) return undefined;
   const records = recordsIn(tree);
-  const before = await readTexts(server, folder, [MANIFEST_FILE]);
-  const manifest = JSON.parse(before.get(MANIFEST_FILE) ?? "null") as KeptSweep | null;
-  if (manifest?.records === summaryOf(records)) return manifest;
+  const before = await readManifest(server, folder);
+  if (before?.records === summaryOf(records)) return before;
   const wanted = [SWEEP_FILE, VALUES_FILE, ...records.map(({ path }) => path)];
   const texts = await readTexts(server, folder, wanted);
   if (!texts.has(SWEEP_FILE)) return undefined;
-  const found = { ...compose(texts, await runsOf(), manifest), records: summaryOf(records) };
-  await writeManifest(server, found);
+  const runs = await runsOf(sweepIn(texts).tracker);
+  const found = { ...compose(texts, runs, before), records: summaryOf(records) };
+  await writeManifest(server, found, before);
   return found;
+}
+
+/** The namespace that was asked for when a sweep was registered, if any. @throws UserError */
+export async function namespaceOf(server: FileServer, name: string): Promise<string | undefined> {
+  return sweepIn(await readTexts(server, sweepFolder(name), [SWEEP_FILE])).namespace;
+}
+
+/** What a SWEEP_FILE says. */
+function sweepIn(texts: ReadonlyMap<string, string>) {
+  const known = JSON.parse(texts.get(SWEEP_FILE) ?? "{}");
+  return { tracker: SERVICE, ...known } as SweepStatus & { readonly namespace?: string };
+}
+
+async function readManifest(server: FileServer, folder: string): Promise<KeptSweep | undefined> {
+  const text = (await readTexts(server, folder, [MANIFEST_FILE])).get(MANIFEST_FILE);
+  return text === undefined ? undefined : JSON.parse(text);
 }
 
 function recordsIn(tree: readonly TreeEntry[]): TreeEntry[] {
@@ -79,24 +98,35 @@ function summaryOf(records: readonly TreeEntry[]): string {
   return `${records.length} until ${new Date(newest).toISOString()}`;
 }
 
-/** Writes down what Nomad says of a sweep, with its runs. @throws UserError */
+/** Writes down what Nomad says of a sweep, with its runs. @returns the manifest @throws UserError */
 export async function keepStatus(
   server: FileServer,
   sweep: SweepStatus,
   runs: ReadonlyMap<number, MlflowRun>,
-): Promise<void> {
-  const records = recordsIn((await server.tree(sweepFolder(sweep.name))) ?? []);
+): Promise<KeptSweep> {
+  const folder = sweepFolder(sweep.name);
+  const tree = await server.tree(folder);
+  const before = tree && (await readManifest(server, folder));
+  const records = recordsIn(tree ?? []);
   const recorded = new Set(records.map(({ path }) => path));
   const tasks = sweep.tasks.map((task) => {
     const hasLog = recorded.has(`${TASKS}/${task.id}/${TASK_FILE}`);
-    return withRun(hasLog ? { ...task, log: logOf(task.id) } : task, runs);
+    return withRun(hasLog ? { ...task, log: logOf(task.id) } : task, runs, before);
   });
-  await writeManifest(server, { ...sweep, tasks, records: summaryOf(records) });
+  const found = { ...sweep, tasks, records: summaryOf(records) };
+  await writeManifest(server, found, before);
+  return found;
 }
 
-async function writeManifest(server: FileServer, sweep: KeptSweep): Promise<void> {
-  const text = `${JSON.stringify(sweep, undefined, 2)}\n`;
-  await writeTexts(server, sweepFolder(sweep.name), { [MANIFEST_FILE]: text });
+/** One that says the same is left as it is: who has it would get it again. */
+async function writeManifest(
+  server: FileServer,
+  sweep: KeptSweep,
+  before: KeptSweep | undefined,
+): Promise<void> {
+  const textOf = (each?: KeptSweep) => `${JSON.stringify(each, undefined, 2)}\n`;
+  if (textOf(sweep) === textOf(before)) return;
+  await writeTexts(server, sweepFolder(sweep.name), { [MANIFEST_FILE]: textOf(sweep) });
 }
 
 /**
@@ -108,21 +138,20 @@ async function writeManifest(server: FileServer, sweep: KeptSweep): Promise<void
 export function compose(
   texts: ReadonlyMap<string, string>,
   runs: ReadonlyMap<number, MlflowRun>,
-  before: Pick<KeptSweep, "tasks"> | null = null,
+  before?: Pick<KeptSweep, "tasks">,
 ): Omit<KeptSweep, "records"> {
-  const known = JSON.parse(texts.get(SWEEP_FILE) ?? "{}");
-  const { name, command, submittedAt, failFast } = known as SweepStatus;
+  const { name, command, submittedAt, failFast, tracker } = sweepIn(texts);
   const tasks = readTaskLines(texts.get(VALUES_FILE) ?? "").map(({ id, input }, index) => {
     const text = texts.get(`${TASKS}/${id}/${TASK_FILE}`);
     const known = text === undefined ? knownEnd(before?.tasks[index]) : ended(id, JSON.parse(text));
-    return withRun({ id, index, value: input, restarts: 0, ...known }, runs);
+    return withRun({ id, index, value: input, restarts: 0, ...known }, runs, before);
   });
   return {
     name,
     command,
     submittedAt,
     failFast,
-    tracker: SERVICE,
+    tracker,
     kept: true,
     ...totalsOf(tasks),
     tasks,
@@ -148,7 +177,13 @@ function logOf(id: number): string {
   return `${TASKS}/${id}/${LOG_FILE}`;
 }
 
-function withRun(task: KeptTask, runs: ReadonlyMap<number, MlflowRun>): KeptTask {
-  const run = runs.get(task.index);
+/** @param before has runs that nobody may know any more: a tracker of its own ends with a sweep */
+function withRun(
+  task: KeptTask,
+  runs: ReadonlyMap<number, MlflowRun>,
+  before: Pick<KeptSweep, "tasks"> | undefined,
+): KeptTask {
+  const known = before?.tasks[task.index];
+  const run = runs.get(task.index) ?? (known?.allocation === task.allocation && known?.run);
   return run ? { ...task, run } : task;
 }

@@ -9,6 +9,7 @@ import { shellText } from "./sidecars/addresses.ts";
 import { portsOf } from "./sidecars/group.ts";
 import { waitForSidecars } from "./sidecars/wait.ts";
 import type { SweepTask } from "./tasks.ts";
+import { SERVICE } from "./tracker.ts";
 
 /**
  * Exit code of a task that was started again though it was not asked for: Nomad starts all that
@@ -33,12 +34,14 @@ export interface SweepWork {
   readonly record: string;
 }
 
+/** @param tracker as trackerOf has it */
 export function sweepWork(
   input: SweepInput,
   variables: Readonly<Record<string, string>>,
   volume?: SweepVolume,
+  tracker = SERVICE,
 ): SweepWork {
-  return { input, variables, volume, record: sweepText(input) };
+  return { input, variables, volume, record: sweepText(input, tracker) };
 }
 
 /** Lines of a shell and words in them that are there only when a task starts; see job.ts. */
@@ -73,8 +76,8 @@ export function readTaskLines(text: string): Pick<SweepTask, "id" | "input">[] {
 }
 
 /** What is known of a sweep when Nomad has forgotten it; no other sweep has the same. */
-function sweepText({ name, command, failFast }: SweepInput): string {
-  const known = { name, command: command.join(" ").slice(0, 200), failFast };
+function sweepText({ name, command, failFast, namespace }: SweepInput, tracker: string): string {
+  const known = { name, command: command.join(" ").slice(0, 200), failFast, namespace, tracker };
   const submittedAt = new Date().toISOString();
   return `${JSON.stringify({ ...known, submittedAt, id: randomUUID() })}\n`;
 }

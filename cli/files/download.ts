@@ -1,11 +1,12 @@
 import { UserError } from "../../config/errors.ts";
 import { download } from "../../files/download.ts";
 import { filesVolume } from "../../files/job.ts";
-import { storeName } from "../../files/paths.ts";
+import { SWEEPS, storeName } from "../../files/paths.ts";
 import { planHere } from "../../files/plan-here.ts";
 import { files, size } from "../../files/size.ts";
 import { BAD_INPUT } from "../exit-code.ts";
 import { contextOf } from "../sweep/context.ts";
+import { keepBefore } from "../sweep/kept.ts";
 import { expectAll, folderOf, read, withFiles } from "./context.ts";
 
 export interface DownloadCommand {
@@ -27,6 +28,7 @@ export async function downloadFrom(
   ]);
   const done = await withFiles(context, async (server) => {
     const from = await folderOf(server, store);
+    if (from.startsWith(`${SWEEPS}/`)) await keepBefore(context, server, store);
     const plan = await planHere(server, from, { into, filter, overwrite });
     if (plan.problems.length > 0) throw new UserError(plan.problems, BAD_INPUT);
     for (const notice of plan.notices) console.error(notice);

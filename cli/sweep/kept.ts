@@ -1,14 +1,22 @@
 /** What a sweep leaves on the volume for files, told to the user. */
 import { UserError } from "../../config/errors.ts";
+import type { FileServer } from "../../files/file-server.ts";
 import { files } from "../../files/size.ts";
+import { Interrupted } from "../../lab/errors.ts";
 import { type Back, bringBack } from "../../sweep/bring-back.ts";
-import type { SweepStatus } from "../../sweep/gather.ts";
-import { type KeptSweep, keepStatus, LEFT_NOTHING, readKept } from "../../sweep/kept.ts";
+import { gatherSweep, type SweepStatus } from "../../sweep/gather.ts";
+import {
+  type KeptSweep,
+  keepStatus,
+  LEFT_NOTHING,
+  namespaceOf,
+  readKept,
+} from "../../sweep/kept.ts";
 import { hasFailed, table } from "../../sweep/render.ts";
-import { SERVICE } from "../../sweep/tracker.ts";
+import { isOfSweep } from "../../sweep/tracker.ts";
 import { BAD_INPUT } from "../exit-code.ts";
 import { withFiles } from "../files/context.ts";
-import { type Context, FilesFailure } from "./context.ts";
+import { type Context, contextOf, FilesFailure } from "./context.ts";
 import { trackedRuns } from "./tracked-runs.ts";
 
 /**
@@ -27,9 +35,10 @@ export async function afterSweep(
   const wanted = back.download !== undefined || back.sync !== undefined;
   const todo = `npx homelab files download ${sweep.name} gets it`;
   try {
-    const { runs } = await trackedRuns(context, sweep);
+    // At once: a tracker of its own is about to end.
+    const runs = await runsOf(context, sweep);
     const brought = await withFiles(context, async (server) => {
-      await keepStatus(server, sweep, runs);
+      tellNoRuns(await keepStatus(server, sweep, runs), console.error);
       return bringBack(server, sweep.name, back);
     });
     if (!brought) return;
@@ -38,10 +47,38 @@ export async function afterSweep(
     if (brought.problems.length > 0) throw new FilesFailure([...brought.problems, todo]);
   } catch (error) {
     if (wanted || !(error instanceof UserError)) throw error;
-    // The tasks have written what matters.
-    for (const problem of error.problems)
-      console.error(`no ${sweep.name}/manifest.json: ${problem}`);
+    tellNoManifest(sweep.name, error);
   }
+}
+
+/** Writes down how a sweep ended whose files somebody is about to get; says so where it has not. */
+export async function keepBefore(
+  configured: Context,
+  server: FileServer,
+  name: string,
+): Promise<void> {
+  try {
+    const namespace = await namespaceOf(server, name);
+    const context = namespace ? await contextOf(namespace) : configured;
+    const sweep = await gatherSweep(context.nomad, name).catch((error) => {
+      if (!isUnknown(error)) throw error;
+      return undefined;
+    });
+    if (sweep?.state === "running")
+      return console.error(`${name}: it still runs; this is what there is so far`);
+    const kept = sweep
+      ? sweep.kept && (await keepStatus(server, sweep, await runsOf(context, sweep)))
+      : await readKept(server, name, (tracker) => runsOf(context, { name, tracker }));
+    if (kept) tellNoRuns(kept, console.error);
+  } catch (error) {
+    if (!(error instanceof UserError) || error instanceof Interrupted) throw error;
+    tellNoManifest(name, error);
+  }
+}
+
+/** The tasks have written what matters. */
+function tellNoManifest(name: string, { problems }: UserError): void {
+  for (const problem of problems) console.error(`no ${name}/manifest.json: ${problem}`);
 }
 
 /**
@@ -56,17 +93,33 @@ export async function showKept(
   json: boolean,
   error: unknown,
 ): Promise<void> {
-  const isUnknown = error instanceof UserError && error.exitCode === BAD_INPUT;
-  if (!isUnknown || !context.config.volumes.files) throw error;
-  // A tracker of its own has ended with it.
-  const runs = async () => (await trackedRuns(context, { name, tracker: SERVICE })).runs;
+  if (!isUnknown(error) || !context.config.volumes.files) throw error;
+  const runs = (tracker: string) => runsOf(context, { name, tracker });
   const sweep = await withFiles(context, (server) => readKept(server, name, runs));
   if (!sweep) throw error;
   if (hasFailed(sweep)) process.exitCode = 1;
   if (json) return console.log(JSON.stringify(sweep, undefined, 2));
   console.log(table(sweep, runsIn(sweep)).join("\n"));
   if (sweep.counts.missing > 0) console.log(`a task that is missing: ${LEFT_NOTHING}`);
+  tellNoRuns(sweep, console.log);
   console.log(`Nomad has forgotten it; npx homelab files download ${name} gets what it left`);
+}
+
+/** Whether Nomad says that it has no sweep of that name. */
+function isUnknown(error: unknown): boolean {
+  return error instanceof UserError && error.exitCode === BAD_INPUT;
+}
+
+/** A tracker of its own can be asked only while the sweep runs, and no other has the runs. */
+function tellNoRuns({ name, tracker, tasks }: KeptSweep, say: (line: string) => void): void {
+  if (!isOfSweep(tracker) || tasks.some(({ run }) => run)) return;
+  say(
+    `${name}: its runs are not listed, as its MLflow was a sidecar and has ended; npx homelab sweep open ${name} --data opens what that kept in a file store`,
+  );
+}
+
+async function runsOf(context: Context, sweep: Pick<SweepStatus, "name" | "tracker">) {
+  return (await trackedRuns(context, sweep)).runs;
 }
 
 function runsIn({ tasks }: KeptSweep) {

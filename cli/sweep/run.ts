@@ -47,7 +47,7 @@ export async function run(command: readonly string[], options: RunOptions): Prom
   }
   const context = input.namespace ? await contextOf(input.namespace) : first;
   const volume = sweepVolume(input, context.config);
-  const work = sweepWork(input, tracking.variables, volume);
+  const work = sweepWork(input, tracking.variables, volume, tracking.tracker);
   const job = (images: SweepImages) =>
     sweepJob(work, context.config, context.target, images, tracking.tracker);
   if (dryRun) return plan(context, input, job(plannedImages(context, input)), json);

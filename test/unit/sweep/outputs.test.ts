@@ -38,7 +38,7 @@ function prepared(script: string, options: Record<string, unknown> = {}, keeps =
   writeFileSync("script.sh", script);
   const command = ["script.sh", "$SWEEP_INPUT"];
   const input = readInput(command, { name: "mine", ...options }, defaults, true);
-  return taskScript(sweepWork(input, {}, { name: "mlflow-files", keeps }));
+  return taskScript(sweepWork(input, {}, { name: "mlflow-files", keeps }, "sidecar:5000"));
 }
 
 let allocations = 0;
@@ -96,7 +96,7 @@ describe.each(shells)("a task that is run by %s", (shell) => {
       finishedAt: expect.stringMatching(/^20\d\d-.*Z$/),
       allocation: expect.stringContaining("alloc-"),
     });
-    expect(JSON.parse(read("sweep.json"))).toMatchObject({ name: "mine" });
+    expect(JSON.parse(read("sweep.json"))).toMatchObject({ name: "mine", tracker: "sidecar:5000" });
   });
 
   it("has the parameters of a grid in its record", async () => {

@@ -1,0 +1,258 @@
+/** What is kept and shown of sweeps, with a real Nomad and the file server on a real folder. */
+import { type ChildProcess, spawn } from "node:child_process";
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from "node:fs";
+import { createServer, type Server } from "node:http";
+import type { AddressInfo } from "node:net";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
+import { execa } from "execa";
+import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from "vitest";
+import { type Context, contextOf } from "../../cli/sweep/context.ts";
+import { keepBefore } from "../../cli/sweep/kept.ts";
+import { ROOT } from "../../config/load.ts";
+import { FileServer } from "../../files/file-server.ts";
+import { gatherSweep } from "../../sweep/gather.ts";
+import { type KeptSweep, keepStatus, readKept } from "../../sweep/kept.ts";
+import { parseJob } from "../../sweep/register.ts";
+import { sweepConfig } from "../sweep-config.ts";
+import { freePorts, type NomadAgent, startNomadAgent } from "./nomad-agent.ts";
+
+const TOKEN = "a-token";
+const NO_RUNS = async () => new Map();
+
+let directory: string;
+let volume: string;
+let agent: NomadAgent;
+let python: ChildProcess;
+let server: FileServer;
+let mlflow: Server;
+/** Of it: it has a run of the first task of each sweep. */
+let tracker: string;
+let context: Context;
+/** What it was asked. */
+const asked: string[] = [];
+
+beforeAll(async () => {
+  directory = mkdtempSync(join(tmpdir(), "homelab-kept-"));
+  agent = await startNomadAgent(process.env.HOMELAB_TEST_NOMAD ?? "nomad", directory);
+  server = await startFileServer();
+  mlflow = createServer(({ url = "" }, response) => {
+    asked.push(url);
+    const info = { run_id: "r0", experiment_id: "1", start_time: 0 };
+    const run = { info, data: { tags: [{ key: "sweep.index", value: "0" }] } };
+    response.end(JSON.stringify({ experiments: [{ experiment_id: "1" }], runs: [run] }));
+  });
+  await new Promise<void>((done) => mlflow.listen(0, "127.0.0.1", done));
+  tracker = `http://127.0.0.1:${(mlflow.address() as AddressInfo).port}`;
+  const file = join(directory, "homelab.config.ts");
+  writeFileSync(file, sweepConfig(agent.address).replace("http://127.0.0.1:9", tracker));
+  vi.stubEnv("HOMELAB_CONFIG", file);
+  vi.stubEnv("NOMAD_TOKEN", "");
+  context = await contextOf();
+});
+
+afterAll(async () => {
+  await server?.close();
+  python?.kill("SIGKILL");
+  mlflow?.close();
+  await agent?.stop();
+  rmSync(directory, { recursive: true, force: true });
+});
+
+beforeEach(() => {
+  asked.length = 0;
+});
+
+async function startFileServer(): Promise<FileServer> {
+  volume = join(directory, "volume");
+  write({ ".homelab-volume": "files\n" });
+  const token = join(directory, "token");
+  writeFileSync(token, TOKEN);
+  const [port = 0] = await freePorts(1);
+  const env = { FILES_ROOT: volume, FILES_VOLUME: "files", FILES_TOKEN: token, FILES_IDLE: "300" };
+  python = spawn("python3", ["-B", join(ROOT, "files", "server", "serve.py")], {
+    env: { ...process.env, ...env, FILES_HOST: "127.0.0.1", FILES_PORT: String(port) },
+    stdio: "inherit",
+  });
+  const started = new FileServer(`http://127.0.0.1:${port}`, TOKEN, new AbortController().signal);
+  await vi.waitUntil(() => started.isUp(), { timeout: 20_000 });
+  return started;
+}
+
+/** Files on the volume. */
+function write(files: Record<string, string>): void {
+  for (const [path, text] of Object.entries(files)) {
+    mkdirSync(dirname(join(volume, path)), { recursive: true });
+    writeFileSync(join(volume, path), text);
+  }
+}
+
+/** What the tasks of a sweep write there before their command. */
+function begun(name: string, more: object = {}): void {
+  const known = {
+    name,
+    command: "script.sh",
+    failFast: false,
+    submittedAt: "2026-01-02T03:04:05Z",
+  };
+  write({
+    [`sweeps/${name}/sweep.json`]: JSON.stringify({ ...known, ...more }),
+    [`sweeps/${name}/values`]: "0 a\n1 b\n",
+  });
+}
+
+/** What a task writes there at its end. */
+function ended(name: string, id: number, exitCode = 0): void {
+  const times = { startedAt: "2026-01-02T03:05:00Z", finishedAt: "2026-01-02T03:06:00Z" };
+  const at = { node: "m700", allocation: `allocation-${id}` };
+  const record = { exitCode, id, index: id, value: "x", parameters: {}, ...times, ...at };
+  write({ [`sweeps/${name}/tasks/${id}/task.json`]: JSON.stringify(record) });
+}
+
+const manifestPath = (name: string) => join(volume, "sweeps", name, "manifest.json");
+const manifest = (name: string): KeptSweep => JSON.parse(readFileSync(manifestPath(name), "utf8"));
+const told = ({ tasks }: KeptSweep) => tasks.map(({ state, exitCode }) => [state, exitCode]);
+const options = ["--driver", "raw_exec", "--cpu", "10", "--memory", "10"];
+
+/** A user's command line, in the directory with the script. */
+function sweep(...args: string[]) {
+  return execa("node", [join(ROOT, "cli", "homelab.mjs"), "sweep", ...args], {
+    cwd: directory,
+    stdin: "ignore",
+    reject: false,
+  });
+}
+
+/** Registers a sweep as one whose tasks' files are kept: these here have no volume. */
+async function registerKept(name: string, script: string): Promise<void> {
+  writeFileSync(join(directory, "script.sh"), script);
+  const asked = ["--name", name, "--map-over-values", "a,b", "--dry-run", "--json"];
+  const { stdout } = await sweep("run", ...options, ...asked, "--", "script.sh", "$SWEEP_INPUT");
+  const { job } = JSON.parse(stdout);
+  const hcl = job.replace(/(homelab_mlflow_sweep_kept"?\s*=\s*)"false"/, '$1"true"');
+  expect(hcl).not.toBe(job);
+  const path = `nomad/jobs/${name}/sweep/task`;
+  await context.nomad.put(`/var/${path}`, { Path: path, Items: { secrets: "\n", only: "\n" } });
+  await context.nomad.post("/jobs", { Job: await parseJob(context.nomad, hcl) });
+}
+
+async function untilState(name: string, state: string): Promise<void> {
+  const now = async () => (await gatherSweep(context.nomad, name)).state;
+  await expect.poll(now, { timeout: 60_000, interval: 200 }).toBe(state);
+}
+
+describe("the manifest of a sweep that Nomad has forgotten", () => {
+  it("is written from what the tasks have left, with the runs of the MLflow they logged to", async () => {
+    begun("forgotten", { tracker: "http://elsewhere.lan" });
+    ended("forgotten", 0);
+    const trackers: string[] = [];
+    const run = { id: "r0", experiment: "1", url: "http://elsewhere.lan/#/experiments/1/runs/r0" };
+    const runsOf = async (each: string) => {
+      trackers.push(each);
+      return new Map([[0, run]]);
+    };
+    const found = await readKept(server, "forgotten", runsOf);
+    expect(found && told(found)).toEqual([
+      ["done", 0],
+      ["missing", undefined],
+    ]);
+    expect(manifest("forgotten")).toEqual(found);
+    expect(found?.tasks[0]?.run).toEqual(run);
+    await readKept(server, "forgotten", runsOf);
+    expect(trackers).toEqual(["http://elsewhere.lan"]);
+  });
+
+  it("is written anew when a task has ended since, with the runs that were known before", async () => {
+    begun("later", { tracker: "sidecar:5000" });
+    ended("later", 0);
+    const run = { id: "r0", experiment: "1", url: "http://10.0.0.1:23456/#/experiments/1/runs/r0" };
+    await readKept(server, "later", async () => new Map([[0, run]]));
+    ended("later", 1, 3);
+    const found = await readKept(server, "later", NO_RUNS);
+    expect(found && told(found)).toEqual([
+      ["done", 0],
+      ["failed", 3],
+    ]);
+    expect(manifest("later").tasks.map((task) => task.run)).toEqual([run, undefined]);
+  });
+
+  it("keeps why Nomad said that a task was killed, which left nothing", async () => {
+    begun("killed");
+    ended("killed", 0, 1);
+    await registerKept("killed", 'test "$1" = a || kill -9 $$');
+    await untilState("killed", "failed");
+    await keepStatus(server, await gatherSweep(context.nomad, "killed"), new Map());
+    const before = statSync(manifestPath("killed")).mtimeMs;
+    // Whoever has it is not given it again.
+    await keepStatus(server, await gatherSweep(context.nomad, "killed"), new Map());
+    expect(statSync(manifestPath("killed")).mtimeMs).toBe(before);
+    ended("killed", 0);
+    const found = await readKept(server, "killed", NO_RUNS);
+    expect(found && told(found)).toEqual([
+      ["done", 0],
+      ["failed", 137],
+    ]);
+    expect(found?.tasks.map(({ log }) => log)).toEqual(["tasks/0/output.log", undefined]);
+  });
+
+  it("is not there of a sweep that left nothing", async () => {
+    expect(await readKept(server, "nothing", NO_RUNS)).toBeUndefined();
+  });
+});
+
+describe("the files of a sweep that are asked for", () => {
+  const noticesOf = async (name: string) => {
+    const said = vi.spyOn(console, "error").mockReturnValue(undefined);
+    await keepBefore(context, server, name);
+    const lines = said.mock.calls.flat();
+    said.mockRestore();
+    return lines;
+  };
+
+  it("have a manifest with what Nomad knows, when the sweep has ended", async () => {
+    const go = join(directory, "go");
+    begun("asked-for");
+    await registerKept("asked-for", `until test -e ${go}; do sleep 0.1; done; kill -9 $$`);
+    expect(await noticesOf("asked-for")).toEqual([
+      "asked-for: it still runs; this is what there is so far",
+    ]);
+    expect(existsSync(manifestPath("asked-for"))).toBe(false);
+    writeFileSync(go, "");
+    await untilState("asked-for", "failed");
+    expect(await noticesOf("asked-for")).toEqual([]);
+    expect(told(manifest("asked-for"))).toEqual([
+      ["failed", 137],
+      ["failed", 137],
+    ]);
+    expect(manifest("asked-for").tasks.map(({ run }) => run?.url)).toEqual([
+      `${tracker}/#/experiments/1/runs/r0`,
+      undefined,
+    ]);
+  });
+
+  it("have a manifest from the volume, when Nomad has forgotten the sweep", async () => {
+    begun("old", { tracker });
+    ended("old", 0);
+    expect(await noticesOf("old")).toEqual([]);
+    expect(manifest("old")).toMatchObject({ state: "incomplete", tracker });
+    expect(manifest("old").tasks[0]?.run?.url).toBe(`${tracker}/#/experiments/1/runs/r0`);
+  });
+
+  it("have no runs in it where the MLflow was a sidecar, and nobody else is asked for them", async () => {
+    begun("own", { tracker: "sidecar:5000" });
+    ended("own", 0);
+    expect(await noticesOf("own")).toEqual([
+      expect.stringMatching(/^own: its runs are not listed, as its MLflow was a sidecar/),
+    ]);
+    expect(manifest("own").tasks.some(({ run }) => run)).toBe(false);
+    expect(asked).toEqual([]);
+  });
+});
