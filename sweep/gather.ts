@@ -44,8 +44,10 @@ export interface TaskStatus {
   readonly exitCode?: number;
   /** Why it failed, where there is more to say than the exit code. */
   readonly reason?: string;
-  /** Seconds that it ran, so far. */
+  /** Seconds that it ran, so far; of its last try. */
   readonly seconds?: number;
+  /** Seconds that all its tries took of clients; only Nomad knows. */
+  readonly clientSeconds?: number;
   /** RFC 3339. */
   readonly startedAt?: string;
   readonly finishedAt?: string;
@@ -133,12 +135,12 @@ export function sweepStatus(
     const index = Number(/\[(\d+)\]$/.exec(each.Name)?.[1]);
     byIndex.set(index, [...(byIndex.get(index) ?? []), each]);
   }
-  const tasks = tasksOfScript(script?.EmbeddedTmpl ?? "").map(({ id, input }, index) => ({
-    id,
-    index,
-    value: input,
-    ...ofAllocation(current(byIndex.get(index) ?? []), job.Stop, now),
-  }));
+  const tasks = tasksOfScript(script?.EmbeddedTmpl ?? "").map(({ id, input }, index) => {
+    const tries = byIndex.get(index) ?? [];
+    const clientSeconds = tries.reduce((sum, each) => sum + allSecondsOf(each, now), 0);
+    const status = ofAllocation(current(tries), job.Stop, now);
+    return { id, index, value: input, ...status, ...(tries.length > 0 ? { clientSeconds } : {}) };
+  });
   return {
     name: job.ID,
     command: job.Meta?.[COMMAND_META] ?? "",
@@ -150,6 +152,15 @@ export function sweepStatus(
     tracker: job.Meta?.[TRACKER_META] ?? SERVICE,
     sidecars: sidecarsStatus(job, allocations),
   };
+}
+
+/** The task that failed before all others that did. */
+export function firstFailure({ tasks }: Pick<SweepStatus, "tasks">): TaskStatus | undefined {
+  const time = ({ finishedAt = "" }: TaskStatus) => Date.parse(finishedAt) || Number.MAX_VALUE;
+  return tasks
+    .filter(({ state }) => state === "failed")
+    .toSorted((a, b) => time(a) - time(b))
+    .at(0);
 }
 
 /** What its tasks make of a sweep. */
@@ -181,24 +192,43 @@ function ended(allocation: NomadAllocation): NomadTaskEvent | undefined {
 }
 
 function ofAllocation(allocation: NomadAllocation | undefined, stopped: boolean, now: number) {
-  if (!allocation) return { state: stopped ? "stopped" : "waiting", restarts: 0 } as const;
+  const end = allocation && ended(allocation);
+  const state = allocation ? stateOfAllocation(allocation, end, stopped) : undefined;
+  // What a try before has left is no news of one that waits for the next.
+  if (!allocation || !state || state === "waiting")
+    return { state: stopped ? "stopped" : "waiting", restarts: 0 } as const;
   const task = allocation.TaskStates?.[TASK];
-  const end = ended(allocation);
-  const state = stateOfAllocation(allocation, end, stopped);
-  const started = task?.StartedAt ?? undefined;
-  const finished = task?.FinishedAt ?? undefined;
-  const until = finished ? Date.parse(finished) : now;
   return {
     state,
     exitCode: end?.ExitCode,
     reason: state === "failed" ? whyFailed(allocation, end) : undefined,
-    seconds: started ? Math.max(0, (until - Date.parse(started)) / 1000) : undefined,
-    startedAt: started,
-    finishedAt: finished,
+    seconds: secondsOf(allocation, now),
+    startedAt: task?.StartedAt ?? undefined,
+    finishedAt: task?.FinishedAt ?? undefined,
     restarts: task?.Restarts ?? 0,
     node: allocation.NodeName,
     allocation: allocation.ID,
   };
+}
+
+/** Of its last try; undefined where none began, or its client was lost and nobody knows how it ended. */
+function secondsOf({ ClientStatus, TaskStates }: NomadAllocation, now: number): number | undefined {
+  const { StartedAt, FinishedAt } = TaskStates?.[TASK] ?? {};
+  if (!StartedAt || (!FinishedAt && ClientStatus === "lost")) return undefined;
+  const until = FinishedAt ? Date.parse(FinishedAt) : now;
+  return Math.max(0, (until - Date.parse(StartedAt)) / 1000);
+}
+
+/** Of all tries; those on a client of which Nomad has forgotten the events took as long as the others. */
+function allSecondsOf(allocation: NomadAllocation, now: number): number {
+  const { Events, FinishedAt, Restarts = 0 } = allocation.TaskStates?.[TASK] ?? {};
+  const tries = (Events ?? []).flatMap(({ Type, Time }, at, all) => {
+    const end = all.slice(at).find((each) => each.Type === "Terminated");
+    return Type === "Started" && end ? [(end.Time - Time) / 1e9] : [];
+  });
+  const before = FinishedAt ? tries.slice(0, -1) : tries;
+  const mean = before.reduce((sum, each) => sum + each, 0) / Math.max(1, before.length);
+  return mean * Restarts + (secondsOf(allocation, now) ?? 0);
 }
 
 /** Whether a retry was asked for that has no place yet. */

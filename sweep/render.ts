@@ -4,6 +4,8 @@ import type { MlflowRun } from "./runs.ts";
 
 const BAR = 24;
 const ENDED: readonly TaskState[] = ["done", "failed", "stopped", "missing"];
+/** What Nomad needs at most from a task's end to the start of the next; longer is before a retry. */
+const MOST_BETWEEN_MS = 10_000;
 /** A value that is longer is cut in the table. */
 const VALUE_WIDTH = 40;
 
@@ -28,11 +30,28 @@ function timeLeft({ tasks }: SweepStatus, now: number): number | undefined {
   const open = tasks.filter((task) => !isEnded(task));
   if (ended.length === 0 || open.length === 0) return undefined;
   const mean = ended.reduce((sum, { seconds = 0 }) => sum + seconds, 0) / ended.length;
-  const first = Math.min(...ended.map(({ startedAt = "" }) => Date.parse(startedAt)));
-  const pace = (now - first) / 1000 / ended.length;
   // One that runs already needs a part of its time only.
-  const spent = open.reduce((sum, { seconds = 0 }) => sum + Math.min(seconds, mean), 0);
-  return Math.max(0, pace * (open.length - spent / Math.max(mean, 0.001)));
+  const left = open.map(({ seconds = 0 }) => mean - Math.min(seconds, mean));
+  const tasksLeft = left.reduce((sum, each) => sum + each, 0) / Math.max(mean, 0.001);
+  const pace = secondsAtWork(tasks, now) / ended.length;
+  // None goes faster where few are left.
+  return Math.max(pace * tasksLeft, ...left);
+}
+
+/** Without the long time between an end and a retry. */
+function secondsAtWork(tasks: readonly TaskStatus[], now: number): number {
+  const runs = tasks.flatMap(({ startedAt, finishedAt }) =>
+    startedAt ? [[Date.parse(startedAt), finishedAt ? Date.parse(finishedAt) : now] as const] : [],
+  );
+  let sum = 0;
+  let until: number | undefined;
+  for (const [from, to] of runs.toSorted(([a], [b]) => a - b)) {
+    const last = until ?? from;
+    sum += Math.min(Math.max(0, from - last), MOST_BETWEEN_MS);
+    sum += Math.max(0, to - Math.max(from, last));
+    until = Math.max(last, to);
+  }
+  return sum / 1000;
 }
 
 export function isEnded({ state }: TaskStatus): boolean {
@@ -83,7 +102,10 @@ export function table(sweep: SweepStatus, runs: ReadonlyMap<number, MlflowRun>):
 
 /** How a sweep stands, in words, with the hours that its tasks have taken of clients. */
 export function summary({ name, tasks, counts }: SweepStatus): string {
-  const seconds = tasks.reduce((sum, task) => sum + (task.seconds ?? 0), 0);
+  const seconds = tasks.reduce(
+    (sum, { clientSeconds, seconds = 0 }) => sum + (clientSeconds ?? seconds),
+    0,
+  );
   const states = Object.entries(counts).filter(([, count]) => count > 0);
   const told = states.map(([state, count]) => `${count} ${state}`).join(", ");
   return `${name}: ${told}; ${nodeHours(seconds)} node-hours`;

@@ -1,5 +1,5 @@
 import type { Back } from "../../sweep/bring-back.ts";
-import type { SweepStatus } from "../../sweep/gather.ts";
+import { firstFailure, type SweepStatus } from "../../sweep/gather.ts";
 import { lastLines, untilWritten } from "../../sweep/logs.ts";
 import { table, taskName } from "../../sweep/render.ts";
 import type { MlflowRun } from "../../sweep/runs.ts";
@@ -72,7 +72,7 @@ export async function tell(context: Context, sweep: SweepStatus, json: boolean):
   console.log(table(sweep, runs).join("\n"));
   if (isOfSweep(sweep.tracker) && url) console.log(`MLflow, meanwhile: ${url}`);
   for (const line of await sidecarsLines(context.nomad, sweep)) console.log(line);
-  const failed = sweep.tasks.find(({ state }) => state === "failed");
+  const failed = firstFailure(sweep);
   if (!failed?.allocation) return;
   await untilWritten([failed]);
   const lines = await lastLines(context.nomad, failed.allocation, LINES_OF_FAILURE);

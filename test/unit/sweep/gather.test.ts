@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import type { NomadAllocation, NomadJob } from "../../../nomad/types.ts";
-import { sweepStatus } from "../../../sweep/gather.ts";
-import { endLine, headline, table } from "../../../sweep/render.ts";
+import { firstFailure, sweepStatus } from "../../../sweep/gather.ts";
+import { endLine, headline, summary, table } from "../../../sweep/render.ts";
 
 /** The beginning of the script that the job has. */
 const script = (tasks: string) => {
@@ -174,6 +174,57 @@ describe("what is shown of a sweep", () => {
     expect(headline(sweep, now)).toBe(
       "mine [############------------] 2 of 4, 1 failed, 1 running, about 30 s left",
     );
+  });
+
+  it("tells the time that is left after a retry by what tasks take, not by how long ago they ran", () => {
+    const all = [0, 1, 2].map((index) => allocation(index, "complete", { exit: 0 }));
+    const tomorrow = Date.parse("2026-01-02T00:00:00Z");
+    const before = allocation(3, "failed", { exit: 1, ...forced, NextAllocation: "next" });
+    const again = allocation(3, "running", { created: 2 });
+    Object.assign(again.TaskStates?.task ?? {}, { StartedAt: "2026-01-01T23:59:50Z" });
+    const running = sweepStatus(job("0 a\n1 b\n2 c\n3 d\n"), [...all, before, again], tomorrow);
+    expect(headline(running, tomorrow)).toMatch(/, 1 running, about 20 s left$/);
+    const placed = { ...before, NextAllocation: "" };
+    const waiting = sweepStatus(job("0 a\n1 b\n2 c\n3 d\n"), [...all, placed], tomorrow);
+    expect(headline(waiting, tomorrow)).toMatch(/3 of 4, about 30 s left$/);
+    expect(table(waiting, new Map())[4]).toBe("3     d      waiting");
+  });
+
+  it("counts all tries of a task for what it took, a retry's and those on its client", () => {
+    const restarted = allocation(0, "complete", { exit: 0, created: 2 });
+    const at = (second: number) => Date.parse("2026-01-01T00:00:00Z") * 1e6 + second * 1e9;
+    const events = ["Started", "Terminated", "Restarting", "Started", "Terminated"];
+    Object.assign(restarted.TaskStates?.task ?? {}, {
+      Restarts: 1,
+      StartedAt: "2026-01-01T00:10:00Z",
+      FinishedAt: "2026-01-01T00:20:00Z",
+      Events: events.map((Type, index) => ({
+        ...{ Type, DisplayMessage: "", ExitCode: 0, Details: {} },
+        Time: at([0, 300, 301, 600, 1200][index] ?? 0),
+      })),
+    });
+    const all = [
+      allocation(0, "failed", { exit: 1, ...forced, NextAllocation: "next" }),
+      restarted,
+      allocation(1, "complete", { exit: 0 }),
+    ];
+    const lost = allocation(1, "lost", { created: 0, NextAllocation: "next" });
+    Object.assign(lost.TaskStates?.task ?? {}, { FinishedAt: null });
+    const sweep = sweepStatus(job("0 a\n1 b\n"), [...all, lost], at(90_000) / 1e6);
+    expect(sweep.tasks.map(({ seconds, clientSeconds }) => [seconds, clientSeconds])).toEqual([
+      [600, 600 + 300 + 30],
+      [30, 30],
+    ]);
+    // 960 seconds.
+    expect(summary(sweep)).toBe("mine: 2 done; 0.3 node-hours");
+  });
+
+  it("has the failure first that was the first in time", () => {
+    const late = allocation(0, "failed", { exit: 1 });
+    Object.assign(late.TaskStates?.task ?? {}, { FinishedAt: "2026-01-01T00:00:30.5Z" });
+    const sweep = sweepStatus(job("0 a\n1 b\n2 c\n"), [late, ...all]);
+    expect(firstFailure(sweep)?.id).toBe(1);
+    expect(firstFailure({ tasks: [] })).toBeUndefined();
   });
 
   it("is a table with the runs in MLflow, and what it took together", () => {
