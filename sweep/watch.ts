@@ -4,7 +4,7 @@ import { Listr } from "listr2";
 import type { NomadApi } from "../nomad/api.ts";
 import { forgetSecrets, stopSweep } from "./control.ts";
 import { gatherSweep, type SweepStatus } from "./gather.ts";
-import { latestLine } from "./logs.ts";
+import { LatestLine } from "./logs.ts";
 import { endLine, headline, isEnded, taskName } from "./render.ts";
 import { sidecarsLine } from "./sidecars/lines.ts";
 
@@ -55,6 +55,7 @@ export async function watch(
     });
   }
   let watched: Promise<Watched> | undefined;
+  const latest = new Map<string, LatestLine>();
   const screen = new Listr(
     [
       {
@@ -63,7 +64,7 @@ export async function watch(
           watched = follow(nomad, name, options, async (sweep) => {
             task.title = headline(sweep);
             const sidecars = sidecarsLine(sweep.sidecars);
-            const lines = await runningLines(nomad, sweep);
+            const lines = await runningLines(nomad, sweep, latest);
             task.output = [...(sidecars ? [sidecars] : []), ...lines].join("\n");
           });
           // A mark beside the line; what there is to say comes after the screen.
@@ -111,12 +112,22 @@ async function follow(
   }
 }
 
-/** The running tasks with what each said last. */
-async function runningLines(nomad: NomadApi, { tasks }: SweepStatus): Promise<string[]> {
+/**
+ * The running tasks with what each said last.
+ *
+ * @param latest by the allocation, from one look to the next
+ */
+async function runningLines(
+  nomad: NomadApi,
+  { tasks }: SweepStatus,
+  latest: Map<string, LatestLine>,
+): Promise<string[]> {
   const running = tasks.filter(({ state }) => state === "running");
   const shown = running.slice(0, SHOWN).map(async (task) => {
-    const line = task.allocation ? await latestLine(nomad, task.allocation) : "";
-    return `${taskName(task)} ${line}`.slice(0, LINE_WIDTH);
+    const { allocation = "" } = task;
+    const reader = latest.get(allocation) ?? new LatestLine(nomad, allocation);
+    latest.set(allocation, reader);
+    return `${taskName(task)} ${await reader.read()}`.slice(0, LINE_WIDTH);
   });
   const more = running.length - SHOWN;
   return [...(await Promise.all(shown)), ...(more > 0 ? [`and ${more} more`] : [])];

@@ -78,14 +78,13 @@ export async function wait(
   );
 }
 
-export interface LogsOptions {
-  readonly namespace?: string;
+export interface LogsOptions extends LookOptions {
   readonly task?: string;
   readonly failed?: boolean;
   readonly follow?: boolean;
 }
 
-/** What tasks have said, each line with its task's number where there are several. */
+/** What tasks have said, each line with its task's number where there are several, or as JSON. */
 export async function logs(name: string, options: LogsOptions): Promise<void> {
   const ids = read("--task", options.task, taskNumbers);
   const context = await contextOf(options.namespace);
@@ -116,7 +115,12 @@ export async function logs(name: string, options: LogsOptions): Promise<void> {
         const reader = readers.get(allocation) ?? new TaskLog(nomad, allocation);
         readers.set(allocation, reader);
         const prefix = ids?.length === 1 || sweep.tasks.length === 1 ? "" : `[${task.id}] `;
-        for (const line of await reader.read(isEnded(task))) console.log(`${prefix}${line}`);
+        for (const said of await reader.read(isEnded(task)))
+          console.log(
+            options.json
+              ? JSON.stringify({ task: task.id, value: task.value, ...said })
+              : `${prefix}${said.line}`,
+          );
         if (isEnded(task)) ended.add(allocation);
         if (isEnded(task) && !reader.isThere) silent.push(task.id);
       }

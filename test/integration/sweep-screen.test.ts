@@ -1,0 +1,144 @@
+/** What a user sees of sweeps that run, on a real Nomad: the screen of a terminal, and logs that go on. */
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { stripVTControlCharacters } from "node:util";
+import { execa } from "execa";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { ROOT } from "../../config/load.ts";
+import { NomadApi } from "../../nomad/api.ts";
+import { gatherSweep } from "../../sweep/gather.ts";
+import { quoteShell } from "../../templates/quote-shell.ts";
+import { sweepConfig } from "../sweep-config.ts";
+import { type NomadAgent, startNomadAgent } from "./nomad-agent.ts";
+
+const PATIENCE = { timeout: 60_000, interval: 200 };
+
+let directory: string;
+let agent: NomadAgent;
+let nomad: NomadApi;
+
+beforeAll(async () => {
+  directory = mkdtempSync(join(tmpdir(), "homelab-screen-"));
+  agent = await startNomadAgent(process.env.HOMELAB_TEST_NOMAD ?? "nomad", directory);
+  nomad = new NomadApi({ address: agent.address, region: "global", namespace: "default" });
+  writeFileSync(join(directory, "homelab.config.ts"), sweepConfig(agent.address));
+});
+
+afterAll(async () => {
+  await agent?.stop();
+  rmSync(directory, { recursive: true, force: true });
+});
+
+const words = (args: readonly string[]) => [join(ROOT, "cli", "homelab.mjs"), "sweep", ...args];
+const inDirectory = () => ({
+  cwd: directory,
+  env: { HOMELAB_CONFIG: join(directory, "homelab.config.ts"), NOMAD_TOKEN: "" },
+  reject: false as const,
+});
+
+function sweep(...args: string[]) {
+  return execa("node", words(args), { ...inDirectory(), stdin: "ignore" });
+}
+
+/** The same on a terminal, whose text is read as it comes. */
+function onTerminal(...args: string[]) {
+  const line = ["node", ...words(args)].map(quoteShell).join(" ");
+  const command = `stty cols 120 rows 40; exec ${line}`;
+  const running = execa("script", ["-qefc", command, "/dev/null"], { ...inDirectory() });
+  let seen = "";
+  running.stdout.on("data", (data) => {
+    seen += data;
+  });
+  return { running, seen: () => stripVTControlCharacters(seen) };
+}
+
+/** Registers a sweep of a shell script whose tasks wait for a file. @returns what makes it */
+async function started(name: string, script: string, values: string) {
+  const go = join(directory, `${name}.go`);
+  const wait = `wait_to_go() { until test -e ${go}; do sleep 0.1; done; }\n`;
+  writeFileSync(join(directory, "script.sh"), wait + script);
+  const small = ["--driver", "raw_exec", "--cpu", "10", "--memory", "10"];
+  const args = [...small, "--name", name, "--map-over-values", values];
+  const { exitCode, stderr } = await sweep("run", ...args, "--", "script.sh", "$SWEEP_INPUT");
+  expect(exitCode, stderr).toBe(0);
+  return () => writeFileSync(go, "");
+}
+
+const running = async (name: string) => (await gatherSweep(nomad, name)).counts.running;
+
+describe("the screen of who waits for a sweep", () => {
+  it("has a bar, counts, and the running tasks with what each said last, on either output", async () => {
+    const go = await started(
+      "shown",
+      `case "$1" in
+a) ;;
+b) exit 3 ;;
+c) echo warning >&2; sleep 1; echo epoch 1; echo epoch 2; wait_to_go ;;
+d) echo loaded; sleep 3; printf '\\r 10%%\\r 20%% of it\\r' >&2; wait_to_go ;;
+esac
+`,
+      "a,b,c,d",
+    );
+    const { running, seen } = onTerminal("wait", "shown");
+    await expect.poll(seen, PATIENCE).toMatch(/task 2 \(c\) epoch 2/);
+    await expect.poll(seen, PATIENCE).toMatch(/task 3 \(d\) loaded/);
+    await expect.poll(seen, PATIENCE).toMatch(/task 3 \(d\) 20% of it/);
+    expect(seen()).toContain(
+      "shown [############------------] 2 of 4, 1 failed, 2 running, about ",
+    );
+    go();
+    const { exitCode } = await running;
+    expect(exitCode).toBe(1);
+    expect(seen()).toMatch(/^. shown \[#{24}\] 4 of 4, 1 failed\r?$/m);
+    expect(seen()).toMatch(/^shown: 3 done, 1 failed; 0\.\d+ node-hours\r?$/m);
+    expect(seen()).toContain("what task 1 (b) said last:");
+  });
+});
+
+describe("homelab sweep logs", () => {
+  it("goes on with -f until the sweep has ended, and leaves out no last line", async () => {
+    const go = await started("followed", 'echo "begun $1"; wait_to_go; printf "over $1"', "a,b");
+    await expect.poll(() => running("followed"), PATIENCE).toBe(2);
+    const following = sweep("logs", "followed", "-f");
+    let seen = "";
+    following.stdout.on("data", (data) => {
+      seen += data;
+    });
+    await expect.poll(() => seen, PATIENCE).toMatch(/^\[0\] begun a$/m);
+    await expect.poll(() => seen, PATIENCE).toMatch(/^\[1\] begun b$/m);
+    expect(seen).not.toContain("over");
+    go();
+    const { stdout, exitCode } = await following;
+    expect(exitCode).toBe(0);
+    expect(stdout.split("\n").toSorted()).toEqual([
+      ...["[0] begun a", "[0] over a", "[1] begun b", "[1] over b"],
+    ]);
+  });
+
+  it("is a JSON object a line with --json", async () => {
+    const go = await started("as-json", 'echo "it is \\"$1\\""; echo no >&2', "a,b");
+    go();
+    expect((await sweep("wait", "as-json")).exitCode).toBe(0);
+    const { stdout } = await sweep("logs", "as-json", "--json", "--task", "1");
+    expect(stdout.split("\n").map((line) => JSON.parse(line))).toEqual([
+      { task: 1, value: "b", stream: "stdout", line: 'it is "b"' },
+      { task: 1, value: "b", stream: "stderr", line: "no" },
+    ]);
+  });
+});
+
+describe("node-hours of a sweep", () => {
+  it("have the time of each try on a client in them", async () => {
+    writeFileSync(join(directory, "tried.sh"), "sleep 2; test $1 = b || exit 1");
+    const small = ["--driver", "raw_exec", "--cpu", "10", "--memory", "10"];
+    const args = [...small, "--name", "tried", "--map-over-values", "a,b", "--retries", "1"];
+    await sweep("run", ...args, "--wait", "--", "tried.sh", "$SWEEP_INPUT");
+    const [failed, done] = (await gatherSweep(nomad, "tried")).tasks;
+    expect(failed?.restarts).toBe(1);
+    expect(failed?.seconds).toBeLessThan(3.5);
+    expect(failed?.clientSeconds).toBeGreaterThan(4);
+    expect(failed?.clientSeconds).toBeLessThan(7);
+    expect(done?.clientSeconds).toBeCloseTo(done?.seconds ?? 0);
+  });
+});
