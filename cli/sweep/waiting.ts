@@ -32,8 +32,13 @@ export async function waitFor(
 ): Promise<void> {
   const { nomad } = context;
   const leaving = new AbortController();
-  const leave = () => leaving.abort();
-  process.once("SIGINT", leave).once("SIGTERM", leave);
+  const leave = () => {
+    // The second time Nomad may be away, and is not waited for.
+    if (leaving.signal.aborted) process.exit(DETACHED);
+    leaving.abort();
+  };
+  // Not once: a library of the screen's ends the process where no other listens any more.
+  process.on("SIGINT", leave).on("SIGTERM", leave);
   const { sweep, end } = await watch(nomad, name, {
     timeout: options.timeout,
     failFast: options.failFast,

@@ -13,6 +13,7 @@ import { sweepConfig } from "../sweep-config.ts";
 import { type NomadAgent, startNomadAgent } from "./nomad-agent.ts";
 
 const PATIENCE = { timeout: 60_000, interval: 200 };
+const CTRL_C = "\x03";
 
 let directory: string;
 let agent: NomadAgent;
@@ -41,7 +42,7 @@ function sweep(...args: string[]) {
   return execa("node", words(args), { ...inDirectory(), stdin: "ignore" });
 }
 
-/** The same on a terminal, whose text is read as it comes. */
+/** The same on a terminal, whose text is read as it comes and to which keys are sent. */
 function onTerminal(...args: string[]) {
   const line = ["node", ...words(args)].map(quoteShell).join(" ");
   const command = `stty cols 120 rows 40; exec ${line}`;
@@ -93,6 +94,17 @@ esac
     expect(seen()).toMatch(/^. shown \[#{24}\] 4 of 4, 1 failed\r?$/m);
     expect(seen()).toMatch(/^shown: 3 done, 1 failed; 0\.\d+ node-hours\r?$/m);
     expect(seen()).toContain("what task 1 (b) said last:");
+  });
+
+  it("is left by Ctrl-C, and says how to come back to the sweep", async () => {
+    const go = await started("left", "echo begun; wait_to_go", "a");
+    const { running, seen } = onTerminal("wait", "left");
+    await expect.poll(seen, PATIENCE).toMatch(/task 0 \(a\) begun/);
+    running.stdin.write(CTRL_C);
+    expect((await running).exitCode).toBe(130);
+    expect(seen()).toContain("detached: the sweep goes on; npx homelab sweep wait left comes back");
+    go();
+    expect((await sweep("wait", "left")).exitCode).toBe(0);
   });
 });
 
