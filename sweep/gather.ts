@@ -81,21 +81,40 @@ export interface SweepStatus {
 /** States of tasks that go on or are still to come. */
 export const OPEN: readonly TaskState[] = ["waiting", "starting", "running", "unknown"];
 
-/**
- * Asks Nomad for a sweep, and is patient with one that is away for a moment.
- *
- * @throws UserError with exit code 2 where Nomad knows no such sweep
- */
-export async function gatherSweep(nomad: NomadApi, name: string): Promise<SweepStatus> {
-  const path = `/job/${encodeURIComponent(name)}`;
-  const job = await nomad.getPatiently<NomadJob>(path);
-  if (!job?.Meta?.[SWEEP_META])
-    throw new UserError(
+/** Nomad knows no sweep of a name. */
+export class NoSweep extends UserError {
+  constructor(name: string) {
+    super(
       [
         `${name}: Nomad has no sweep of that name; npx homelab sweep list shows those it has (it forgets a sweep some time after the last task is done)`,
       ],
       2,
     );
+  }
+}
+
+/** A job has the mark of a sweep, and is none that we know how to read. */
+export class UnreadableSweep extends UserError {
+  constructor(name: string, found: string) {
+    super(
+      [
+        `${name}: the job of that name in Nomad is marked as a sweep and has no tasks of one: found ${found}; was it changed, or registered by another version? nomad job inspect ${name} shows it, nomad job stop ${name} ends it`,
+      ],
+      2,
+    );
+  }
+}
+
+/**
+ * Asks Nomad for a sweep, and is patient with one that is away for a moment.
+ *
+ * @throws NoSweep
+ * @throws UnreadableSweep
+ */
+export async function gatherSweep(nomad: NomadApi, name: string): Promise<SweepStatus> {
+  const path = `/job/${encodeURIComponent(name)}`;
+  const job = await nomad.getPatiently<NomadJob>(path);
+  if (!job?.Meta?.[SWEEP_META]) throw new NoSweep(name);
   const allocations = (await nomad.getPatiently<NomadAllocation[]>(`${path}/allocations`)) ?? [];
   return sweepStatus(job, allocations);
 }
@@ -121,21 +140,18 @@ export async function sweepNames(nomad: NomadApi): Promise<string[]> {
     .map(({ ID }) => ID);
 }
 
-/** A sweep's state, from Nomad's words. */
+/** A sweep's state, from Nomad's words. @throws UnreadableSweep */
 export function sweepStatus(
   job: NomadJob,
   allocations: readonly NomadAllocation[],
   now = Date.now(),
 ): SweepStatus {
-  const group = job.TaskGroups.find(({ Name }) => Name === GROUP);
-  const templates = group?.Tasks[0]?.Templates ?? [];
-  const script = templates.find(({ DestPath }) => DestPath === `secrets/${SCRIPT_FILE}`);
   const byIndex = new Map<number, NomadAllocation[]>();
   for (const each of allocations.filter(({ TaskGroup }) => TaskGroup === GROUP)) {
     const index = Number(/\[(\d+)\]$/.exec(each.Name)?.[1]);
     byIndex.set(index, [...(byIndex.get(index) ?? []), each]);
   }
-  const tasks = tasksOfScript(script?.EmbeddedTmpl ?? "").map(({ id, input }, index) => {
+  const tasks = tasksOfJob(job).map(({ id, input }, index) => {
     const tries = byIndex.get(index) ?? [];
     const clientSeconds = tries.reduce((sum, each) => sum + allSecondsOf(each, now), 0);
     const status = ofAllocation(current(tries), job.Stop, now);
@@ -152,6 +168,18 @@ export function sweepStatus(
     tracker: job.Meta?.[TRACKER_META] ?? SERVICE,
     sidecars: sidecarsStatus(job, allocations),
   };
+}
+
+/** The tasks that a job was registered with. @throws UnreadableSweep */
+function tasksOfJob({ ID, TaskGroups }: NomadJob): ReturnType<typeof tasksOfScript> {
+  const group = TaskGroups.find(({ Name }) => Name === GROUP);
+  if (!group) throw new UnreadableSweep(ID, `no group "${GROUP}"`);
+  const path = `secrets/${SCRIPT_FILE}`;
+  const templates = group.Tasks[0]?.Templates ?? [];
+  const script = templates.find(({ DestPath }) => DestPath === path);
+  const tasks = tasksOfScript(script?.EmbeddedTmpl ?? "");
+  if (tasks.length === 0) throw new UnreadableSweep(ID, `no task in its ${path}`);
+  return tasks;
 }
 
 /** The task that failed before all others that did. */

@@ -2,7 +2,7 @@
 import { UserError } from "../config/errors.ts";
 import type { NomadApi } from "../nomad/api.ts";
 import type { NomadJob } from "../nomad/types.ts";
-import { gatherSweep, isOver } from "./gather.ts";
+import { gatherSweep, isOver, UnreadableSweep } from "./gather.ts";
 import { GROUP, ONLY_ITEM, SECRETS_ITEM, SWEEP_META, TASK, variableOf } from "./in-nomad.ts";
 
 /** Of the variable of a sweep that is gone, after it was written. */
@@ -50,8 +50,11 @@ async function removeJobs(nomad: NomadApi): Promise<void> {
   const all = (await nomad.get<Stub[]>("/jobs", { meta: "true" })) ?? [];
   for (const { ID, Meta, Status, Stop } of all) {
     if (!Meta?.[SWEEP_META] || Status !== "pending") continue;
-    const sweep = await gatherSweep(nomad, ID);
-    if (!isOver(sweep, { Stop })) continue;
+    const sweep = await gatherSweep(nomad, ID).catch((error) => {
+      if (!(error instanceof UnreadableSweep)) throw error;
+      return undefined;
+    });
+    if (!sweep || !isOver(sweep, { Stop })) continue;
     const { submittedAt, tasks } = sweep;
     const times = [submittedAt, ...tasks.map(({ finishedAt = "" }) => finishedAt)];
     const ended = Math.max(...times.filter((time) => time !== "").map(Date.parse));

@@ -4,7 +4,7 @@ import type { FileServer } from "../../files/file-server.ts";
 import { files } from "../../files/size.ts";
 import { Interrupted } from "../../lab/errors.ts";
 import { type Back, bringBack } from "../../sweep/bring-back.ts";
-import { gatherSweep, type SweepStatus } from "../../sweep/gather.ts";
+import { gatherSweep, NoSweep, type SweepStatus } from "../../sweep/gather.ts";
 import {
   type KeptSweep,
   keepStatus,
@@ -14,7 +14,6 @@ import {
 } from "../../sweep/kept.ts";
 import { hasFailed, table } from "../../sweep/render.ts";
 import { isOfSweep } from "../../sweep/tracker.ts";
-import { BAD_INPUT } from "../exit-code.ts";
 import { withFiles } from "../files/context.ts";
 import { type Context, contextOf, FilesFailure } from "./context.ts";
 import { trackedRuns } from "./tracked-runs.ts";
@@ -61,7 +60,7 @@ export async function keepBefore(
     const namespace = await namespaceOf(server, name);
     const context = namespace ? await contextOf(namespace) : configured;
     const sweep = await gatherSweep(context.nomad, name).catch((error) => {
-      if (!isUnknown(error)) throw error;
+      if (!(error instanceof NoSweep)) throw error;
       return undefined;
     });
     if (sweep?.state === "running")
@@ -93,7 +92,7 @@ export async function showKept(
   json: boolean,
   error: unknown,
 ): Promise<void> {
-  if (!isUnknown(error) || !context.config.volumes.files) throw error;
+  if (!(error instanceof NoSweep) || !context.config.volumes.files) throw error;
   const runs = (tracker: string) => runsOf(context, { name, tracker });
   const sweep = await withFiles(context, (server) => readKept(server, name, runs));
   if (!sweep) throw error;
@@ -103,11 +102,6 @@ export async function showKept(
   if (sweep.counts.missing > 0) console.log(`a task that is missing: ${LEFT_NOTHING}`);
   tellNoRuns(sweep, console.log);
   console.log(`Nomad has forgotten it; npx homelab files download ${name} gets what it left`);
-}
-
-/** Whether Nomad says that it has no sweep of that name. */
-function isUnknown(error: unknown): boolean {
-  return error instanceof UserError && error.exitCode === BAD_INPUT;
 }
 
 /** A tracker of its own can be asked only while the sweep runs, and no other has the runs. */

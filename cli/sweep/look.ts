@@ -1,6 +1,14 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { UserError } from "../../config/errors.ts";
-import { gatherSweep, type SweepStatus, sweepNames, type TaskStatus } from "../../sweep/gather.ts";
+import type { NomadApi } from "../../nomad/api.ts";
+import {
+  gatherSweep,
+  NoSweep,
+  type SweepStatus,
+  sweepNames,
+  type TaskStatus,
+  UnreadableSweep,
+} from "../../sweep/gather.ts";
 import { TaskLog, untilWritten } from "../../sweep/logs.ts";
 import { duration } from "../../sweep/parse.ts";
 import { cut, hasFailed, isEnded, summary } from "../../sweep/render.ts";
@@ -30,7 +38,7 @@ export async function list({ json = false, namespace }: LookOptions): Promise<vo
     const sweeps = [];
     for (let at = 0; at < names.length; at += AT_A_TIME) {
       const some = names.slice(at, at + AT_A_TIME);
-      sweeps.push(...(await Promise.all(some.map((name) => gatherSweep(context.nomad, name)))));
+      sweeps.push(...(await Promise.all(some.map((name) => listed(context.nomad, name)))).flat());
     }
     if (json)
       return console.log(
@@ -46,6 +54,17 @@ export async function list({ json = false, namespace }: LookOptions): Promise<vo
         `${sweep.submittedAt.slice(0, 16).replace("T", " ")}  ${sweep.state.padEnd(8)} ${summary(sweep)}`,
       );
   });
+}
+
+/** A sweep; none where it can't be read, which is told, or was forgotten meanwhile. */
+async function listed(nomad: NomadApi, name: string): Promise<SweepStatus[]> {
+  try {
+    return [await gatherSweep(nomad, name)];
+  } catch (error) {
+    if (error instanceof UnreadableSweep) console.error(error.problems.join("\n"));
+    else if (!(error instanceof NoSweep)) throw error;
+    return [];
+  }
 }
 
 /** One sweep as it is now, or was when Nomad forgot it; ends with 1 where tasks failed or were stopped. */

@@ -154,3 +154,30 @@ describe("node-hours of a sweep", () => {
     expect(done?.clientSeconds).toBeCloseTo(done?.seconds ?? 0);
   });
 });
+
+describe("a job that says it is a sweep, and of which no tasks can be read", () => {
+  it("is told of in a line, and hides no other sweep", async () => {
+    const go = await started("readable", "true", "a");
+    go();
+    const task = {
+      Name: "main",
+      Driver: "raw_exec",
+      Config: { command: "sleep", args: ["60"] },
+      Resources: { CPU: 10, MemoryMB: 10 },
+    };
+    const Job = {
+      ...{ ID: "strange", Name: "strange", Type: "batch", Datacenters: ["dc1"] },
+      Meta: { homelab_mlflow_sweep: new Date().toISOString() },
+      TaskGroups: [{ Name: "main", Count: 1, Tasks: [task] }],
+    };
+    await nomad.post("/jobs", { Job });
+    const why = /^error: strange: .* found no group "sweep"; .* nomad job stop strange/;
+    for (const command of ["status", "stop"]) {
+      const { exitCode, stdout, stderr } = await sweep(command, "strange");
+      expect([exitCode, stdout, stderr]).toEqual([2, "", expect.stringMatching(why)]);
+    }
+    const { exitCode, stdout, stderr } = await sweep("list");
+    expect([exitCode, stdout]).toEqual([0, expect.stringContaining(" readable: ")]);
+    expect(stderr).toMatch(/^strange: .* found no group "sweep"/);
+  });
+});

@@ -136,6 +136,17 @@ describe("a sweep's status", () => {
     expect([status.state, status.tasks[0]?.state]).toEqual(["running", "starting"]);
   });
 
+  it("is refused where the job has the mark of a sweep and no tasks that can be read", () => {
+    const of =
+      (...args: Parameters<typeof job>) =>
+      () =>
+        sweepStatus(job(...args), []);
+    expect(of("", { TaskGroups: [] })).toThrow(/^mine: .*: found no group "sweep"; /);
+    expect(of("")).toThrow(
+      /: found no task in its secrets\/sweep\/run\.sh; .* nomad job stop mine/,
+    );
+  });
+
   it("says why a task failed where the exit code does not", () => {
     const killed = allocation(0, "failed", { exit: 137 });
     const end = killed.TaskStates?.task?.Events?.[0];

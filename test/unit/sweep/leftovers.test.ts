@@ -50,6 +50,7 @@ describe("what sweeps have left in Nomad", () => {
     const ago = (hours: number) => new Date(Date.now() - hours * HOUR_MS).toISOString();
     const meta = { homelab_mlflow_sweep: ago(100) };
     const jobs: Record<string, { Status: string; Stop: boolean; Meta: object; ended: string[] }> = {
+      unreadable: { Status: "pending", Stop: true, Meta: meta, ended: ["complete", ago(30)] },
       retried: { Status: "pending", Stop: false, Meta: meta, ended: ["complete", ago(30)] },
       stopped: { Status: "pending", Stop: true, Meta: meta, ended: ["failed", ago(30)] },
       failed: { Status: "pending", Stop: false, Meta: meta, ended: ["failed", ago(30)] },
@@ -79,7 +80,7 @@ describe("what sweeps have left in Nomad", () => {
         },
       ];
       const TaskGroups = [{ Name: "sweep", Tasks: [{ Name: "task", Templates: lines }] }];
-      return job && { ID: name, ...job, TaskGroups };
+      return job && { ID: name, ...job, TaskGroups: name === "unreadable" ? [] : TaskGroups };
     });
     await removeLeftovers(nomad);
     expect(deleted.filter((path) => path.startsWith("/job/"))).toEqual([
