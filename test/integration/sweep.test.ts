@@ -375,3 +375,48 @@ describe("homelab sweep list", () => {
     expect((await sweep("list")).stdout).toMatch(/ done {5}values: 3 done; /);
   });
 });
+
+describe("--namespace", () => {
+  it("keeps a sweep apart, and each command finds it there alone", async () => {
+    await nomad.put("/namespace/apart", { Name: "apart" });
+    const there = ["--namespace", "apart"];
+    const broken = join(directory, "broken-apart");
+    writeFileSync(broken, "");
+    const script = `test "$1" = 0 || test ! -e ${broken} || { echo "no good"; exit 7; }`;
+    const first = await run(script, "--name", "other", "--ntasks", "2", ...there, "--wait");
+    expect(first.exitCode, first.stderr).toBe(1);
+    expect(first.stdout).toMatch(/^other: 1 done, 1 failed; /m);
+    expect(first.stdout).toContain("npx homelab sweep retry other --failed --namespace apart runs");
+    const list = async (...options: string[]) =>
+      (JSON.parse((await sweep("list", "--json", ...options)).stdout) as SweepStatus[]).map(
+        ({ name }) => name,
+      );
+    expect(await list(...there)).toEqual(["other"]);
+    expect(await list()).not.toContain("other");
+    for (const command of ["status", "logs", "wait", "stop", "retry"])
+      expect([command, (await sweep(command, "other")).exitCode]).toEqual([command, 2]);
+    expect((await sweep("status", "other", ...there)).stdout).toMatch(/^1 +1 +failed +7 /m);
+    expect((await sweep("logs", "other", "--failed", ...there)).stdout).toBe("[1] no good");
+    rmSync(broken);
+    const again = await sweep("retry", "other", "--failed", "--wait", ...there);
+    expect(again.exitCode, again.stderr).toBe(0);
+    expect(again.stdout).toMatch(/^other: 2 done; /m);
+    expect((await sweep("wait", "other", ...there)).exitCode).toBe(0);
+    expect(await user.api("apart").get("/var/nomad/jobs/other/sweep/task")).toBeUndefined();
+    const long = await run("exec sleep 60", "--name", "long", ...there);
+    expect(long.stdout).toContain("npx homelab sweep wait long --namespace apart shows");
+    const late = await sweep("wait", "long", ...there, "--timeout", "1s");
+    expect(late.stderr).toContain("npx homelab sweep wait long --namespace apart comes back to it");
+    expect((await sweep("stop", "long", ...there)).exitCode).toBe(0);
+    const { exitCode } = await sweep("wait", "long", ...there);
+    expect(exitCode).toBe(1);
+  });
+
+  it("that Nomad does not have is told before anything is registered", async () => {
+    const { exitCode, stderr } = await run("true", "--name", "nowhere", "--namespace", "nowhere");
+    expect([exitCode, stderr]).toEqual([
+      3,
+      expect.stringContaining('job "nowhere" is in nonexistent namespace "nowhere"'),
+    ]);
+  });
+});
