@@ -248,6 +248,44 @@ describe("homelab sweep retry of one task, while others wait for their turn", ()
   });
 });
 
+describe("homelab sweep run --local", () => {
+  const script = 'echo "value $1"; test "$1" != b || exit 3';
+  const here = async (text: string, ...more: string[]) => {
+    writeFileSync(join(directory, "script.sh"), text);
+    const options = ["--local", "--name", "here", "--map-over-values", "a,b,c", ...more];
+    // What the tasks made stays.
+    const env = { TMPDIR: directory };
+    return start(["run", ...options, "--", "script.sh", "$SWEEP_INPUT"], env);
+  };
+
+  it("runs the tasks on this machine, and sums up what became of them", async () => {
+    const { stdout, exitCode } = await here(script);
+    expect(exitCode).toBe(1);
+    expect(stdout.split("\n")).toEqual([
+      ...["[0] value a", "[1] value b", "[2] value c"],
+      "task 1 (b): exit code 3",
+      expect.stringMatching(/^here: 2 done, 1 failed; their folders are in \/\S+$/),
+    ]);
+    expect(await nomad.get("/job/here")).toBeUndefined();
+  });
+
+  it("tells a program, and says what the tasks say beside it", async () => {
+    const { stdout, stderr, exitCode } = await here(script, "--json");
+    expect(exitCode).toBe(1);
+    expect(JSON.parse(stdout)).toEqual({
+      name: "here",
+      folder: expect.stringMatching(/^\//),
+      tasks: [
+        { id: 0, value: "a", exitCode: 0 },
+        { id: 1, value: "b", exitCode: 3 },
+        { id: 2, value: "c", exitCode: 0 },
+      ],
+    });
+    expect(stderr).toContain("[1] value b\n");
+    expect((await here("true")).exitCode).toBe(0);
+  });
+});
+
 describe("a task that is killed", () => {
   it("has failed by that, what the others did stands, and a retry does it", async () => {
     const [pid, done] = [join(directory, "killed.pid"), join(directory, "killed.done")];
