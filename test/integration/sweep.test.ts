@@ -52,7 +52,7 @@ describe("homelab sweep run", () => {
   });
 
   it("hands secrets to the tasks alone, and forgets them when all are done", async () => {
-    writeFileSync(join(directory, "key"), 'it\'s a "key"\n');
+    writeFileSync(join(directory, "key"), 'it\'s a "hunter3"\n');
     writeFileSync(
       join(directory, "script.sh"),
       'printf "%s\\n" "$TOKEN $KEY" > "$OUT"; until test -e "$OUT.go"; do sleep 0.1; done\n',
@@ -70,20 +70,23 @@ describe("homelab sweep run", () => {
       "--",
       "script.sh",
     ];
-    const { stdout, stderr, exitCode } = await start(args, { TOKEN: "hunter2 $(id)" });
-    expect(exitCode, stderr).toBe(0);
+    const env = { TOKEN: "hunter2 $(id)" };
+    const planned = await start(["run", "--dry-run", ...args.slice(1)], env);
+    const { stdout, stderr, exitCode } = await start(args, env);
+    expect([planned.exitCode, exitCode], planned.stderr + stderr).toEqual([0, 0]);
     await until(() => existsSync(out));
-    expect(readFileSync(out, "utf8")).toBe('hunter2 $(id) it\'s a "key"\n');
-    const all = [
-      stdout,
-      stderr,
-      await nomad.getText("/job/secret"),
-      await nomad.getText("/job/secret/allocations"),
-    ];
-    expect(all.join()).not.toContain("hunter2");
+    expect(readFileSync(out, "utf8")).toBe('hunter2 $(id) it\'s a "hunter3"\n');
     expect(await nomad.get("/var/nomad/jobs/secret/sweep/task")).toBeDefined();
+    const said = [planned, { stdout, stderr }];
+    for (const command of ["status", "logs", "list"])
+      said.push(await sweep(command, ...(command === "list" ? [] : ["secret"]), "--json"));
     writeFileSync(`${out}.go`, "");
-    expect((await sweep("wait", "secret")).exitCode).toBe(0);
+    const waited = await sweep("wait", "secret");
+    expect(waited.exitCode).toBe(0);
+    for (const { stdout: out, stderr: err } of [...said, waited])
+      expect(out + err).not.toContain("hunter");
+    for (const path of ["/job/secret", "/job/secret/allocations", "/job/secret/evaluations"])
+      expect(await nomad.getText(path)).not.toContain("hunter");
     expect(await nomad.get("/var/nomad/jobs/secret/sweep/task")).toBeUndefined();
   });
 
@@ -96,6 +99,79 @@ describe("homelab sweep run", () => {
     events.end();
     expect(events.states.size).toBe(30);
     expect(Math.max(...events.running)).toBe(3);
+  });
+
+  it("is not begun where a secret's variable is not set", async () => {
+    const { exitCode, stderr } = await run("true", "--name", "unset", "--secret-env", "NOT_SET");
+    expect([exitCode, stderr]).toEqual([
+      2,
+      "error: --secret-env NOT_SET: the environment variable NOT_SET is not set; set it where you run this",
+    ]);
+    expect(await nomad.get("/job/unset")).toBeUndefined();
+  });
+
+  it("is not begun with more secrets than Nomad would keep", async () => {
+    writeFileSync(join(directory, "certificate"), "x".repeat(70_000));
+    const secret = ["--secret-env", `KEY=@${join(directory, "certificate")}`];
+    const { exitCode, stderr } = await run("true", "--name", "heavy", ...secret);
+    expect([exitCode, stderr]).toEqual([
+      2,
+      "error: --secret-env: found 70011 bytes in all; expected at most 65000",
+    ]);
+    expect(await nomad.get("/job/heavy")).toBeUndefined();
+  });
+
+  it("waits no longer than --wait-timeout, and the sweep goes on", async () => {
+    const go = join(directory, "patience-go");
+    const late = await run(
+      `until test -e ${go}; do sleep 0.1; done`,
+      ...["--name", "patience", "--wait", "--wait-timeout", "2s"],
+    );
+    expect([late.exitCode, late.stderr]).toEqual([
+      124,
+      "not done after 2 s: the sweep goes on; npx homelab sweep wait patience comes back to it",
+    ]);
+    writeFileSync(go, "");
+    expect((await sweep("wait", "patience")).exitCode).toBe(0);
+  });
+
+  it("tells a program what it has registered, or would", async () => {
+    const planned = await run("true", "--name", "told", "--ntasks", "2", "--dry-run", "--json");
+    expect(JSON.parse(planned.stdout)).toEqual({
+      name: "told",
+      tasks: [
+        { id: 0, value: "0" },
+        { id: 1, value: "1" },
+      ],
+      job: expect.stringContaining('job "told" {'),
+    });
+    expect([planned.exitCode, await nomad.get("/job/told")]).toEqual([0, undefined]);
+    const registered = await run("true", "--name", "told", "--ntasks", "2", "--json");
+    expect(registered.exitCode, registered.stderr).toBe(0);
+    expect(JSON.parse(registered.stdout)).toEqual({ name: "told", tasks: 2, namespace: "default" });
+    expect((await sweep("wait", "told")).exitCode).toBe(0);
+  });
+
+  it("tells a program how it ended, and says beside it how it goes", async () => {
+    const options = ["--name", "piped", "--map-over-values", "a,b", "--wait", "--json"];
+    const first = await run('test "$1" = a || exit 4', ...options);
+    const ended = {
+      name: "piped",
+      state: "failed",
+      counts: expect.objectContaining({ done: 1, failed: 1 }),
+      tasks: [
+        expect.objectContaining({ id: 0, value: "a", state: "done", exitCode: 0 }),
+        expect.objectContaining({ id: 1, value: "b", state: "failed", exitCode: 4 }),
+      ],
+    };
+    expect([first.exitCode, JSON.parse(first.stdout)]).toEqual([1, expect.objectContaining(ended)]);
+    expect(first.stderr).toMatch(/^task 1 \(b\) failed after .*: exit code 4$/m);
+    for (const command of ["wait", "status"]) {
+      const { stdout, exitCode } = await sweep(command, "piped", "--json");
+      expect([exitCode, JSON.parse(stdout)]).toEqual([1, expect.objectContaining(ended)]);
+    }
+    const again = await sweep("retry", "piped", "--wait", "--json");
+    expect([again.exitCode, JSON.parse(again.stdout).state]).toEqual([1, "failed"]);
   });
 
   it("starts a task that failed again as often as --retries says", async () => {
@@ -184,6 +260,44 @@ describe("homelab sweep run", () => {
   });
 });
 
+describe("homelab sweep run --local", () => {
+  const script = 'echo "value $1"; test "$1" != b || exit 3';
+  const here = async (text: string, ...more: string[]) => {
+    writeFileSync(join(directory, "script.sh"), text);
+    const options = ["--local", "--name", "here", "--map-over-values", "a,b,c", ...more];
+    // What the tasks made stays.
+    const env = { TMPDIR: directory };
+    return start(["run", ...options, "--", "script.sh", "$SWEEP_INPUT"], env);
+  };
+
+  it("runs the tasks on this machine, and sums up what became of them", async () => {
+    const { stdout, exitCode } = await here(script);
+    expect(exitCode).toBe(1);
+    expect(stdout.split("\n")).toEqual([
+      ...["[0] value a", "[1] value b", "[2] value c"],
+      "task 1 (b): exit code 3",
+      expect.stringMatching(/^here: 2 done, 1 failed; their folders are in \/\S+$/),
+    ]);
+    expect(await nomad.get("/job/here")).toBeUndefined();
+  });
+
+  it("tells a program, and says what the tasks say beside it", async () => {
+    const { stdout, stderr, exitCode } = await here(script, "--json");
+    expect(exitCode).toBe(1);
+    expect(JSON.parse(stdout)).toEqual({
+      name: "here",
+      folder: expect.stringMatching(/^\//),
+      tasks: [
+        { id: 0, value: "a", exitCode: 0 },
+        { id: 1, value: "b", exitCode: 3 },
+        { id: 2, value: "c", exitCode: 0 },
+      ],
+    });
+    expect(stderr).toContain("[1] value b\n");
+    expect((await here("true")).exitCode).toBe(0);
+  });
+});
+
 describe("homelab sweep retry", () => {
   const broken = () => join(directory, "broken");
   const script = () =>
@@ -223,6 +337,18 @@ describe("homelab sweep retry", () => {
     // And all that is left, after that.
     expect((await sweep("retry", "named", "--wait")).exitCode).toBe(0);
   });
+
+  it("takes ranges, and tells a program which tasks run again", async () => {
+    const script = `case "$1" in 2|5|6|7|9) test ! -e ${broken()} || exit 7;; esac`;
+    writeFileSync(broken(), "");
+    expect((await run(script, "--name", "ranges", "--ntasks", "10", "--wait")).exitCode).toBe(1);
+    rmSync(broken());
+    const again = await sweep("retry", "ranges", "--task", "2,5-7", "--json");
+    expect(again.exitCode, again.stderr).toBe(0);
+    expect(JSON.parse(again.stdout)).toEqual({ name: "ranges", again: [2, 5, 6, 7] });
+    expect((await sweep("wait", "ranges")).exitCode).toBe(1);
+    expect(ids((await statusOf("ranges")).tasks, "failed")).toEqual([9]);
+  });
 });
 
 describe("homelab sweep retry of one task, while others wait for their turn", () => {
@@ -245,44 +371,6 @@ describe("homelab sweep retry of one task, while others wait for their turn", ()
     expect((await sweep("wait", "one-of")).exitCode).toBe(1);
     const { tasks } = await statusOf("one-of");
     expect([ids(tasks, "done"), ids(tasks, "failed")]).toEqual([[1, 2, 3, 4], [0]]);
-  });
-});
-
-describe("homelab sweep run --local", () => {
-  const script = 'echo "value $1"; test "$1" != b || exit 3';
-  const here = async (text: string, ...more: string[]) => {
-    writeFileSync(join(directory, "script.sh"), text);
-    const options = ["--local", "--name", "here", "--map-over-values", "a,b,c", ...more];
-    // What the tasks made stays.
-    const env = { TMPDIR: directory };
-    return start(["run", ...options, "--", "script.sh", "$SWEEP_INPUT"], env);
-  };
-
-  it("runs the tasks on this machine, and sums up what became of them", async () => {
-    const { stdout, exitCode } = await here(script);
-    expect(exitCode).toBe(1);
-    expect(stdout.split("\n")).toEqual([
-      ...["[0] value a", "[1] value b", "[2] value c"],
-      "task 1 (b): exit code 3",
-      expect.stringMatching(/^here: 2 done, 1 failed; their folders are in \/\S+$/),
-    ]);
-    expect(await nomad.get("/job/here")).toBeUndefined();
-  });
-
-  it("tells a program, and says what the tasks say beside it", async () => {
-    const { stdout, stderr, exitCode } = await here(script, "--json");
-    expect(exitCode).toBe(1);
-    expect(JSON.parse(stdout)).toEqual({
-      name: "here",
-      folder: expect.stringMatching(/^\//),
-      tasks: [
-        { id: 0, value: "a", exitCode: 0 },
-        { id: 1, value: "b", exitCode: 3 },
-        { id: 2, value: "c", exitCode: 0 },
-      ],
-    });
-    expect(stderr).toContain("[1] value b\n");
-    expect((await here("true")).exitCode).toBe(0);
   });
 });
 
@@ -369,13 +457,19 @@ describe("who waits", () => {
       "script.sh",
       "$SWEEP_INPUT",
     ]);
+    const done = async () =>
+      (await statusOf("restarted")).tasks
+        .filter(({ state }) => state === "done")
+        .map(({ id, allocation, finishedAt }) => ({ id, allocation, finishedAt }));
     await until(() => existsSync(join(directory, "worked")));
+    await until(async () => (await done()).length > 0);
+    const before = await done();
     const [program = "", ...args] = agent.restart;
     await execa(program, args);
     const { stdout, stderr, exitCode } = await waiting;
     expect(exitCode, stdout + stderr).toBe(0);
-    const worked = readFileSync(join(directory, "worked"), "utf8").trim().split("\n");
-    expect(worked.toSorted()).toEqual(["0", "1", "2", "3", "4", "5"]);
+    expect(lines(join(directory, "worked")).toSorted()).toEqual(["0", "1", "2", "3", "4", "5"]);
+    expect(await done()).toEqual(expect.arrayContaining(before));
   });
 });
 
@@ -394,6 +488,12 @@ describe("homelab sweep stop", () => {
     expect(tasks.map(({ state }) => state)).toEqual(["done", "stopped", "stopped", "stopped"]);
     expect(await nomad.get("/var/nomad/jobs/stopped/sweep/task")).toBeUndefined();
     expect((await sweep("retry", "stopped")).stderr).toContain("it was stopped; run it again");
+  });
+
+  it("tells a program how many tasks it has ended", async () => {
+    await run("sleep 60", "--name", "ended", "--ntasks", "3", "--max-workers", "1");
+    const { stdout, exitCode } = await sweep("stop", "ended", "--json");
+    expect([JSON.parse(stdout), exitCode]).toEqual([{ name: "ended", stopped: 3 }, 0]);
   });
 
   it("knows no sweep of another name, and takes no other job for one", async () => {
