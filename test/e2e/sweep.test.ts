@@ -44,14 +44,34 @@ interface Run {
   };
 }
 
-async function runsOf(sweep: string): Promise<Run[]> {
-  const body = { experiment_ids: ["0"], filter: `tags.sweep = '${sweep}'` };
-  const answer = await fetch(`${url}/api/2.0/mlflow/runs/search`, {
+interface Model {
+  readonly info: {
+    readonly name: string;
+    readonly status: string;
+    readonly source_run_id: string;
+    readonly artifact_uri: string;
+  };
+}
+
+async function search<T>(what: string, body: object): Promise<T> {
+  const answer = await fetch(`${url}/api/2.0/mlflow/${what}/search`, {
     method: "POST",
     headers: { "content-type": "application/json" },
-    body: JSON.stringify(body),
+    body: JSON.stringify({ experiment_ids: ["0"], ...body }),
   });
-  return ((await answer.json()) as { runs?: Run[] }).runs ?? [];
+  return (await answer.json()) as T;
+}
+
+async function runsOf(sweep: string): Promise<Run[]> {
+  const filter = `tags.sweep = '${sweep}'`;
+  return (await search<{ runs?: Run[] }>("runs", { filter })).runs ?? [];
+}
+
+/** The models that runs have logged. */
+async function modelsOf(runs: readonly Run[]): Promise<Model[]> {
+  const { models = [] } = await search<{ models?: Model[] }>("logged-models", {});
+  const ids = runs.map(({ info }) => info.run_id);
+  return models.filter(({ info }) => ids.includes(info.source_run_id));
 }
 
 const named = <T>(all: readonly { key: string; value: T }[]) =>
@@ -67,8 +87,8 @@ describe.skipIf(late)("the first sweep of docs/sweeps.md", () => {
 
   it("trains once for each value, and its runs are in MLflow with metrics, parameters and tags", async () => {
     checkout.write("train.py", /```python\n([\s\S]*?)```/.exec(docs)?.[1] ?? "");
-    checkout.write("requirements.txt", "scikit-learn\n");
-    expect(docs).toContain("\n    scikit-learn\n");
+    const requirements = /`requirements.txt` beside it [\s\S]*?\n\n((?: {4}.+\n)+)/.exec(docs)?.[1];
+    checkout.write("requirements.txt", requirements?.replaceAll(" ", "") ?? "");
     const began = Date.now();
     const [first = "", ...others] = args;
     const { stdout, stderr, exitCode } = await start([first, "--name", "first", ...others]);
@@ -106,6 +126,21 @@ describe.skipIf(late)("the first sweep of docs/sweeps.md", () => {
     const { stdout, stderr, exitCode } = await start([first, "--name", "second", ...others]);
     expect(exitCode, stdout + stderr).toBe(0);
     expect(stderr).not.toContain("building");
+  it("logs each run's model, which is in MLflow with its files", async () => {
+    const runs = await runsOf("first");
+    const models = await modelsOf(runs);
+    expect(models.map(({ info }) => info.source_run_id).toSorted()).toEqual(
+      runs.map(({ info }) => info.run_id).toSorted(),
+    );
+    for (const { info } of models) {
+      expect(info).toMatchObject({ name: "model", status: "LOGGED_MODEL_READY" });
+      const path = info.artifact_uri.replace(/^mlflow-artifacts:\/+/, "");
+      const artifacts = `${url}/api/2.0/mlflow-artifacts/artifacts/${path}`;
+      expect(await (await fetch(`${artifacts}/MLmodel`)).text()).toContain("mlflow.sklearn");
+      expect((await fetch(`${artifacts}/model.skops`)).status).toBe(200);
+    }
+  });
+
     expect(await runsOf("second")).toHaveLength(3);
     expect(await runsOf("first")).toHaveLength(3);
   });
