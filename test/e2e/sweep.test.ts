@@ -1,5 +1,6 @@
 /** Sweeps in containers, logged to the deployed MLflow, as docs/sweeps.md has them. */
-import { readFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { execa } from "execa";
@@ -8,11 +9,15 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { ROOT } from "../../config/load.ts";
 import { onPath } from "../../lab/on-path.ts";
 import type { SweepStatus } from "../../sweep/gather.ts";
+import type { KeptSweep } from "../../sweep/kept.ts";
 import { Checkout } from "../checkout.ts";
-import { dockerHost, nomad, runningAllocations, url } from "../deployed.ts";
+import { dockerHost, nomad, runningAllocations, settings, url } from "../deployed.ts";
 import { isLate } from "../time-left.ts";
 
 const late = isLate("sweeps in containers");
+
+/** So small that twenty have room at a time. */
+const SMALL = ["--cpu", "50", "--memory", "100", "--wait"];
 
 const docs = readFileSync(join(ROOT, "docs", "sweeps.md"), "utf8");
 let checkout: Checkout;
@@ -121,11 +126,6 @@ describe.skipIf(late)("the first sweep of docs/sweeps.md", () => {
     expect(stdout).toMatch(/^first: 3 done; /m);
   });
 
-  it("builds no image when it is run again", async () => {
-    const [first = "", ...others] = args;
-    const { stdout, stderr, exitCode } = await start([first, "--name", "second", ...others]);
-    expect(exitCode, stdout + stderr).toBe(0);
-    expect(stderr).not.toContain("building");
   it("logs each run's model, which is in MLflow with its files", async () => {
     const runs = await runsOf("first");
     const models = await modelsOf(runs);
@@ -141,6 +141,11 @@ describe.skipIf(late)("the first sweep of docs/sweeps.md", () => {
     }
   });
 
+  it("builds no image when it is run again", async () => {
+    const [first = "", ...others] = args;
+    const { stdout, stderr, exitCode } = await start([first, "--name", "second", ...others]);
+    expect(exitCode, stdout + stderr).toBe(0);
+    expect(stderr).not.toContain("building");
     expect(await runsOf("second")).toHaveLength(3);
     expect(await runsOf("first")).toHaveLength(3);
   });
@@ -190,6 +195,89 @@ describe.skipIf(late)("a sweep whose MLflow is restarted", () => {
       const { metrics } = (await history.json()) as { metrics: { step: number }[] };
       expect(new Set(metrics.map((metric) => metric.step ?? 0)).size).toBe(steps);
     }
+  });
+});
+
+describe.skipIf(late)("a sweep of which 3 of 20 tasks fail", () => {
+  const flags = join(settings.volumes.files, "flags");
+  const lines = (file: string) => readFileSync(join(flags, file), "utf8").trim().split("\n");
+
+  it("is done when a retry has run those 3, and no others, again", async () => {
+    checkout.write(
+      "three.sh",
+      `cd /scratch/filestores/flags
+echo "$1" >> ran
+case "$1" in 3|7|12) test -e mended || { echo "no good: $1"; exit 7; };; esac
+`,
+    );
+    const options = ["--name", "three", "--ntasks", "20", "--filestore", "flags"];
+    const script = ["--", "three.sh", "$SWEEP_INPUT"];
+    const first = await start(["run", ...SMALL, ...options, ...script]);
+    expect(first.exitCode, first.stdout + first.stderr).toBe(1);
+    expect(first.stdout).toMatch(/^three: 17 done, 3 failed; /m);
+    expect(first.stdout).toContain("what task 3 said last:\n  no good: 3");
+    expect(lines("ran")).toHaveLength(20);
+    const mended = mkdtempSync(join(tmpdir(), "homelab-e2e-mended-"));
+    writeFileSync(join(mended, "mended"), "");
+    const up = await checkout.homelab(["files", "upload", mended, "--store", "flags"]);
+    expect(up.exitCode, up.output).toBe(0);
+    const again = await start(["retry", "three", "--failed", "--wait"]);
+    expect(again.exitCode, again.stdout + again.stderr).toBe(0);
+    expect(again.stdout).toContain("three: tasks 3, 7, 12 again");
+    expect(again.stdout).toMatch(/^three: 20 done; /m);
+    expect(lines("ran").slice(20).toSorted()).toEqual(["12", "3", "7"]);
+    expect((await start(["wait", "three"])).exitCode).toBe(0);
+    const { output, exitCode } = await checkout.homelab(["files", "rm", "flags", "--yes"]);
+    expect(exitCode, output).toBe(0);
+  });
+});
+
+describe.skipIf(late)("two sweeps at once that have one file store", () => {
+  const names = ["left", "right"] as const;
+
+  it("do not mix: each has its own input, results, output and manifest", async () => {
+    // Each waits for the other: they run at the same time.
+    checkout.write(
+      "mixes.sh",
+      `common=/scratch/filestores/common
+cat given/given
+echo "$1" > result
+echo "$1" >> $common/$SWEEP_NAME
+until test -e $common/$OTHER; do sleep 0.2; done
+`,
+    );
+    const folder = mkdtempSync(join(tmpdir(), "homelab-e2e-mix-"));
+    const sweeps = names.map((name, at) => {
+      const given = join(folder, name, "given");
+      mkdirSync(given, { recursive: true });
+      writeFileSync(join(given, "given"), `for ${name}\n`);
+      const files = ["--upload", given, "--filestore", "common", "--download"];
+      const other = names[1 - at];
+      return start([
+        ...["run", ...SMALL, "--name", name, "--env", `OTHER=${other}`, "--timeout", "3m"],
+        ...[...files, join(folder, name, "out"), "--map-over-values", `${name}-a,${name}-b`],
+        ...["--", "mixes.sh", "$SWEEP_INPUT"],
+      ]);
+    });
+    for (const { exitCode, stdout, stderr } of await Promise.all(sweeps))
+      expect(exitCode, stdout + stderr).toBe(0);
+    for (const name of names) {
+      const values = [`${name}-a`, `${name}-b`];
+      const out = join(folder, name, "out");
+      expect(readdirSync(out).toSorted()).toEqual(["0", "1"]);
+      const results = ["0", "1"].map((id) => readFileSync(join(out, id, "result"), "utf8"));
+      expect(results).toEqual(values.map((value) => `${value}\n`));
+      const { stdout } = await start(["logs", name]);
+      expect(stdout.split("\n")).toEqual([`[0] for ${name}`, `[1] for ${name}`]);
+      const { volumes } = settings;
+      const store = readFileSync(join(volumes.files, "common", name), "utf8");
+      expect(store.trim().split("\n").toSorted()).toEqual(values);
+      const manifest = readFileSync(join(volumes.files, "sweeps", name, "manifest.json"), "utf8");
+      const { tasks } = JSON.parse(manifest) as KeptSweep;
+      expect(tasks.map(({ value }) => value)).toEqual(values);
+    }
+    const { output, exitCode } = await checkout.homelab(["files", "rm", "common", "--yes"]);
+    expect(exitCode, output).toBe(0);
   });
 });
 
