@@ -1,7 +1,7 @@
 /** A file server beside the volume, for as long as one command needs it. */
 import { randomBytes } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
-import { explainPlacement, lastLogLines } from "../check/deployment.ts";
+import { lastLogLines } from "../check/deployment.ts";
 import { UserError } from "../config/errors.ts";
 import type { HomelabConfig } from "../config/schema.ts";
 import { Interrupted } from "../lab/errors.ts";
@@ -12,7 +12,7 @@ import type {
   NomadJob,
   NomadPlacementFailure,
 } from "../nomad/types.ts";
-import { NO_PLACE, parseJob } from "../sweep/register.ts";
+import { NO_PLACE, parseJob, whyNoPlace } from "../sweep/register.ts";
 import { FileServer } from "./file-server.ts";
 import { filesImage } from "./image.ts";
 import { filesJob, GROUP, JOB_PREFIX, PORT, TASK, TOKEN_ITEM, variableOf } from "./job.ts";
@@ -114,12 +114,8 @@ async function expectPlace({ config, nomad, target }: Helped, name: string): Pro
   const plan = await nomad.post<Plan>(`/job/${name}/plan`, { Job: job, Diff: false });
   const failure = plan.FailedTGAllocs?.[GROUP];
   if (!failure) return;
-  const reasons = explainPlacement(failure);
-  const todo = reasons.some((each) => each.includes("volume"))
-    ? "; make deploy brings volumes.files to the clients"
-    : "";
   throw new UserError(
-    reasons.map((each) => `no Nomad client can run the file server: ${each}${todo}`),
+    whyNoPlace(failure).map((why) => `no Nomad client can run the file server: ${why}`),
     NO_PLACE,
   );
 }

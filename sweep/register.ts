@@ -39,7 +39,7 @@ export async function expectPlace(
   if (sidecars) await expectSidecarsPlace(nomad, input.sidecars, sidecars);
   const failure = plan.FailedTGAllocs?.[GROUP];
   if (!failure || failure.CoalescedFailures + 1 < input.tasks.length) return [];
-  const reasons = explainPlacement(failure);
+  const reasons = whyNoPlace(failure);
   const tooLarge = failure.NodesExhausted > 0 ? await largerThanAll(nomad, input) : [];
   if (failure.NodesExhausted > 0 && tooLarge.length === 0)
     return [`no client has room just now (${reasons.join("; ")}); the tasks wait for it`];
@@ -60,7 +60,7 @@ async function expectSidecarsPlace(
   const needed = { cpu: sum("cpu"), memory: sum("memory") };
   const tooLarge = failure.NodesExhausted > 0 ? await largerThanAll(nomad, needed, "") : [];
   if (failure.NodesExhausted > 0 && tooLarge.length === 0) return;
-  const why = tooLarge.length > 0 ? tooLarge : explainPlacement(failure);
+  const why = tooLarge.length > 0 ? tooLarge : whyNoPlace(failure);
   throw new UserError(
     why.map((each) => `no Nomad client can run the sidecars: ${each}`),
     NO_PLACE,
@@ -87,6 +87,13 @@ async function largerThanAll(
     ...(cpu > mhz ? [`${prefix}cpu ${cpu} MHz: the largest has ${mhz}`] : []),
     ...(memory > mib ? [`${prefix}memory ${memory} MiB: the largest has ${mib}`] : []),
   ];
+}
+
+/** Why no client takes a job that may have the volume for files, and what to do. */
+export function whyNoPlace(failure: NomadPlacementFailure): string[] {
+  return explainPlacement(failure).map((why) =>
+    why.includes("volume") ? `${why}; make deploy brings volumes.files to the clients` : why,
+  );
 }
 
 /** @throws UserError where a job of that name is there already */

@@ -281,6 +281,22 @@ until test -e $common/$OTHER; do sleep 0.2; done
   });
 });
 
+describe.skipIf(late)("a sweep whose files are on a volume that no client has", () => {
+  it("is refused with 4 and what to do, and nothing is registered", async () => {
+    checkout.configure(
+      'volumes: { ...embedded.volumes, files: { ...embedded.volumes.files, name: "elsewhere" } }',
+    );
+    checkout.write("one.sh", "true\n");
+    const args = ["run", ...SMALL, "--name", "nowhere", "--filestore", "any", "--", "one.sh"];
+    const { exitCode, stderr } = await start(args).finally(() => checkout.configure(""));
+    expect([exitCode, stderr]).toEqual([
+      4,
+      'error: no Nomad client can run the tasks: 1 of the clients refused by "missing compatible host volumes"; make deploy brings volumes.files to the clients',
+    ]);
+    expect(await nomad.get("/job/nowhere")).toBeUndefined();
+  });
+});
+
 describe.skipIf(late)("a script that was written for Coiled", () => {
   const script = `# COILED env MLFLOW_TRACKING_URI=http://coiled-scheduler:5000
 # COILED region us-east-1
