@@ -12,6 +12,8 @@ import { portsOf, TRACKER_GROUP } from "./sidecars/group.ts";
 
 /** Exit code where Nomad has no client for the tasks. */
 export const NO_PLACE = 4;
+/** Bytes of secrets: Nomad keeps 64 KiB in a variable, names and quotes included. */
+const MOST_SECRETS = 65_000;
 
 /** Nomad's answer to a plan: https://developer.hashicorp.com/nomad/api-docs/jobs#create-job-plan */
 interface NomadPlan {
@@ -114,6 +116,12 @@ export async function register(
   job: object,
 ): Promise<string[]> {
   const exports = exportsOf(readSecrets(secrets), portsOf(sidecars)).join("\n");
+  const bytes = Buffer.byteLength(exports);
+  if (bytes > MOST_SECRETS)
+    throw new UserError(
+      [`--secret-env: found ${bytes} bytes in all; expected at most ${MOST_SECRETS}`],
+      2,
+    );
   await nomad.put(`/var/${variableOf(name)}`, {
     Path: variableOf(name),
     // An item is never empty.
