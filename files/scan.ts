@@ -1,14 +1,11 @@
 /** What of a folder here is to go up. */
-import { lstat, readdir, readFile, readlink } from "node:fs/promises";
+import { lstat, readdir, readlink } from "node:fs/promises";
 import { join } from "node:path";
-import ignore from "ignore";
 import { reason } from "../config/reason.ts";
 import { show } from "../config/show.ts";
+import { isIgnored, type Rules, rulesAbove, rulesOf } from "./ignore-rules.ts";
 import { DOWNLOADING, leadsOut, UPLOADING } from "./paths.ts";
 import type { TreeEntry } from "./tree.ts";
-
-/** The later counts over the earlier. */
-const IGNORE_FILES = [".gitignore", ".homelabignore"];
 
 /** An entry here, with its time to the nanosecond. */
 export interface LocalEntry extends TreeEntry {
@@ -21,10 +18,9 @@ export interface Scan {
   readonly problems: readonly string[];
 }
 
-interface Rules {
-  /** Below the scanned folder; ends with a slash, or is empty. */
-  readonly folder: string;
-  readonly rules: ignore.Ignore;
+export interface ScanOptions {
+  /** Whether rules of the repository that the folder is in count as well. @default false */
+  readonly inRepository?: boolean;
 }
 
 /**
@@ -33,10 +29,14 @@ interface Rules {
  *
  * @param directory as the user named it
  */
-export async function scan(directory: string): Promise<Scan> {
+export async function scan(
+  directory: string,
+  { inRepository = false }: ScanOptions = {},
+): Promise<Scan> {
   const entries: LocalEntry[] = [];
   const problems: string[] = [];
-  await scanFolder(directory, "", [], entries, problems);
+  const above = inRepository ? await rulesAbove(directory) : [];
+  await scanFolder(directory, "", above, entries, problems);
   return { entries, problems };
 }
 
@@ -100,23 +100,4 @@ export async function look(directory: string, path: string): Promise<LocalEntry>
 export async function isChanged(directory: string, entry: LocalEntry): Promise<boolean> {
   const now = await look(directory, entry.path).catch(() => undefined);
   return now?.mtimeNs !== entry.mtimeNs || now.size !== entry.size;
-}
-
-async function rulesOf(at: string, folder: string, names: readonly string[]): Promise<Rules[]> {
-  const files = IGNORE_FILES.filter((file) => names.includes(file));
-  if (files.length === 0) return [];
-  const rules = ignore({ ignorecase: false });
-  for (const file of files) rules.add(await readFile(join(at, file), "utf8").catch(() => ""));
-  return [{ folder, rules }];
-}
-
-/** The nearest file that says anything decides, as with git. */
-function isIgnored(path: string, all: readonly Rules[]): boolean {
-  let ignored = false;
-  for (const { folder, rules } of all) {
-    const said = rules.test(path.slice(folder.length));
-    if (said.ignored) ignored = true;
-    if (said.unignored) ignored = false;
-  }
-  return ignored;
 }

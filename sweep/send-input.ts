@@ -5,7 +5,7 @@ import { basename, dirname, join, resolve } from "node:path";
 import { UserError } from "../config/errors.ts";
 import type { FileServer } from "../files/file-server.ts";
 import { sweepFolder } from "../files/paths.ts";
-import { type LocalEntry, look, scan } from "../files/scan.ts";
+import { type LocalEntry, look, type ScanOptions, scan } from "../files/scan.ts";
 import { writeTexts } from "../files/texts.ts";
 import { type Uploaded, upload } from "../files/upload.ts";
 import type { FilesInput } from "./files-input.ts";
@@ -27,12 +27,12 @@ export interface Source {
 export async function scanSources({ sync, uploads }: FilesInput): Promise<Source[]> {
   const problems: string[] = [];
   const sources: Source[] = [];
-  const take = async (directory: string, to: string) => {
-    const found = await scan(directory);
+  const take = async (directory: string, to: string, options: ScanOptions = {}) => {
+    const found = await scan(directory, options);
     problems.push(...found.problems);
     sources.push({ directory, entries: found.entries, to });
   };
-  if (sync !== undefined) await take(sync, "");
+  if (sync !== undefined) await take(sync, "", { inRepository: true });
   for (const path of uploads) {
     const name = basename(resolve(path));
     if (statSync(path).isDirectory()) await take(path, path.endsWith("/.") ? "" : name);

@@ -17,6 +17,10 @@ function write(files: Record<string, string>): void {
   }
 }
 
+function git(...args: string[]): string {
+  return execFileSync("git", args, { cwd: folder, encoding: "utf8" });
+}
+
 const paths = async () => (await scan(folder)).entries.map(({ path }) => path);
 
 describe("what goes up of a folder", () => {
@@ -43,6 +47,42 @@ describe("what goes up of a folder", () => {
       ...["build", "c.tmp", "data", "data/x.csv", "keep.log"],
       ...["sub", "sub/data", "sub/data/y", "sub/sub.log"],
     ]);
+  });
+
+  it("is what git would take of a folder within a repository, where that is asked for", async () => {
+    write({
+      ".gitignore": "*.log\n/a/b/tmp\n/tmp2\n",
+      "a/.gitignore": "!keep.log\ncache/\n",
+      "a/b/.gitignore": "!b.log\n",
+      ...{ "a/b/x.log": "", "a/b/keep.log": "", "a/b/b.log": "", "a/b/tmp/x": "", "a/b/tmp2": "" },
+      ...{ "a/b/cache/x": "", "a/b/c/cache/x": "", "a/b/secret.txt": "", "a/b/train.py": "" },
+    });
+    git("init", "-q");
+    writeFileSync(join(folder, ".git", "info", "exclude"), "secret.txt\n");
+    const files = async (below: string) =>
+      (await scan(join(folder, below), { inRepository: true })).entries
+        .filter(({ type }) => type === "file")
+        .map(({ path }) => path);
+    const expected = git("-C", "a/b", "ls-files", "--others", "--exclude-standard").split("\n");
+    expect(expected).toContain("tmp2");
+    expect(await files("a/b")).toEqual(expected.filter((path) => path !== ""));
+    expect(await files("a")).toEqual(expect.arrayContaining(["b/train.py", "b/keep.log"]));
+    expect((await scan(join(folder, "a/b"))).entries.map(({ path }) => path)).toContain("x.log");
+    // Of one that git ignores as a whole, somebody wants all.
+    expect(await files("a/b/tmp")).toEqual(["x"]);
+    expect(await files("a/b/c/cache")).toEqual(["x"]);
+  });
+
+  it("is without what a further work tree's repository excludes", async () => {
+    write({ "repo/a": "" });
+    git("init", "-q", "repo");
+    const user = ["-c", "user.name=a", "-c", "user.email=a@b.c"];
+    git("-C", "repo", ...user, "commit", "-q", "--allow-empty", "-m", "first");
+    git("-C", "repo", "worktree", "add", "-q", "../other");
+    writeFileSync(join(folder, "repo/.git/info/exclude"), "secret\n");
+    write({ "other/deep/secret": "", "other/deep/a": "" });
+    const { entries } = await scan(join(folder, "other/deep"), { inRepository: true });
+    expect(entries.map(({ path }) => path)).toEqual(["a"]);
   });
 
   it("is not what leads out or is no file, which is told by name, all at once", async () => {
