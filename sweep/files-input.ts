@@ -23,12 +23,18 @@ export const FILESTORES = "/scratch/filestores";
 
 /** The options that are about files. */
 export function readFilesInput(inputs: Inputs): FilesInput {
+  const download = inputs.one("download", (text, { layer }) => ({
+    folder: downloadFolder(text),
+    layer,
+  }));
+  // To the tool of the COILED headers it only keeps what is left, where nobody waits.
+  const isKept = download?.layer === "COILED" && !inputs.one("wait", parse.flag);
   return {
     filestores: [...new Set(inputs.all("filestore", storeName))],
     uploads: [...new Set(inputs.all("upload", uploaded))],
     sync: inputs.one("sync", existingFolder),
-    download: inputs.one("download", downloadFolder),
-    outputs: inputs.one("outputs", parse.flag),
+    download: isKept ? undefined : download?.folder,
+    outputs: inputs.one("outputs", parse.flag) ?? (isKept || undefined),
   };
 }
 

@@ -76,6 +76,16 @@ describe("what is asked of files", () => {
     ]);
   });
 
+  it("keeps what the header of the other tool downloads, where nobody waits", () => {
+    const header = "# COILED download results\ntrue";
+    const waiting = read({ wait: true }, true, header).files;
+    expect(waiting).toMatchObject({ download: "results", outputs: undefined });
+    expect(read({}, true, header).files).toMatchObject({ download: undefined, outputs: true });
+    expect(problems({}, true, "# SWEEP download results\ntrue")).toEqual([
+      "--download: expected --wait with it: who waits gets the files",
+    ]);
+  });
+
   it("can't be had where nothing is kept", () => {
     expect(problems({ sync: "data", outputs: "false" })).toEqual([
       "--outputs: found false; expected true with --sync",
