@@ -29,35 +29,45 @@ const CLOUD_ONLY = [
 ];
 
 /** What is otherwise here than there. */
-const MEANINGS: Readonly<Record<string, (value: string) => Meaning>> = {
-  "job-timeout": (value) => ({ key: "timeout", value, notice: "is of each task here" }),
-  "run-on-host": (value) => (value === "false" ? { value } : { key: "driver", value: "raw_exec" }),
-  "pipe-to-files": (value) => (value === "false" ? { value } : { key: "outputs", value: "true" }),
-  "no-implicit-file-upload": (value) => ({
-    value,
-    notice: "is left out: no file but the script goes along unasked",
-  }),
-  "input-filestore": (value) => ({
-    key: "filestore",
-    value,
-    notice: `is at /scratch/filestores/${value} here, not in the working folder`,
-  }),
-  "output-filestore": (value) => ({
-    key: "filestore",
-    value,
-    notice: `is at /scratch/filestores/${value} here; what tasks leave in their working folder is kept with the sweep`,
-  }),
-  "secret-env": (value) => {
-    // Ours has no value; one in a script, which is part of the job, is known to all who may read that.
-    if (!/^\w+=(?!@)/.test(value)) return { key: "secret-env", value };
-    return { key: "env", value, notice: "is no secret, as its value is in the script" };
-  },
-};
+const MEANINGS: ReadonlyMap<string, (value: string) => Meaning> = new Map([
+  ["job-timeout", (value) => ({ key: "timeout", value, notice: "is of each task here" })],
+  [
+    "run-on-host",
+    (value) => (value === "false" ? { value } : { key: "driver", value: "raw_exec" }),
+  ],
+  ["pipe-to-files", (value) => (value === "false" ? { value } : { key: "outputs", value: "true" })],
+  [
+    "no-implicit-file-upload",
+    (value) => ({ value, notice: "is left out: no file but the script goes along unasked" }),
+  ],
+  [
+    "input-filestore",
+    (value) => ({
+      key: "filestore",
+      value,
+      notice: `is at /scratch/filestores/${value} here, not in the working folder`,
+    }),
+  ],
+  [
+    "output-filestore",
+    (value) => ({
+      key: "filestore",
+      value,
+      notice: `is at /scratch/filestores/${value} here; what tasks leave in their working folder is kept with the sweep`,
+    }),
+  ],
+  [
+    "secret-env",
+    (value) => {
+      // Ours has no value; one in a script, which is part of the job, is known to all who may read that.
+      if (!/^\w+=(?!@)/.test(value)) return { key: "secret-env", value };
+      return { key: "env", value, notice: "is no secret, as its value is in the script" };
+    },
+  ],
+]);
 
 /** Names that only it has. */
-export const COILED_NAMES = [...CLOUD_ONLY, ...Object.keys(MEANINGS)].filter(
-  (name) => name.length > 1,
-);
+export const COILED_NAMES = [...CLOUD_ONLY, ...MEANINGS.keys()].filter((name) => name.length > 1);
 
 /**
  * What a directive of its means.
@@ -69,5 +79,5 @@ export function fromCoiled(written: string, text: string): Meaning {
   const value = text.replace(/^"(.*)"$/, "$1");
   if (CLOUD_ONLY.includes(name))
     return { value, notice: "is about machines in a cloud, and left out" };
-  return MEANINGS[name]?.(value) ?? { key: ALIASES[name] ?? name, value };
+  return MEANINGS.get(name)?.(value) ?? { key: ALIASES[name] ?? name, value };
 }

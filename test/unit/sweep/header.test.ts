@@ -122,6 +122,7 @@ describe("the directives", () => {
   });
 
   it("of the other tool that are not quite known are refused with the nearest of its names", () => {
+    expect(read("# COILED constructor 1").problems).toHaveLength(1);
     expect(read("# COILED spot-polici spot", "# SWEEP spot-policy spot").problems).toEqual([
       "train.py:1: spot-polici: unknown directive; did you mean spot-policy?",
       expect.stringContaining("train.py:2: spot-policy: unknown directive; expected one of"),
