@@ -84,7 +84,12 @@ function sweepIn(texts: ReadonlyMap<string, string>) {
 
 async function readManifest(server: FileServer, folder: string): Promise<KeptSweep | undefined> {
   const text = (await readTexts(server, folder, [MANIFEST_FILE])).get(MANIFEST_FILE);
-  return text === undefined ? undefined : JSON.parse(text);
+  try {
+    return text === undefined ? undefined : JSON.parse(text);
+  } catch {
+    // It is made of what lies beside it.
+    return undefined;
+  }
 }
 
 function recordsIn(tree: readonly TreeEntry[]): TreeEntry[] {

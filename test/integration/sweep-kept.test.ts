@@ -203,6 +203,13 @@ describe("the manifest of a sweep that Nomad has forgotten", () => {
     expect(found?.tasks.map(({ log }) => log)).toEqual(["tasks/0/output.log", undefined]);
   });
 
+  it("is written anew where somebody has damaged it", async () => {
+    begun("damaged");
+    ended("damaged", 0);
+    write({ "sweeps/damaged/manifest.json": '{"name":' });
+    expect(await readKept(server, "damaged", NO_RUNS)).toEqual(manifest("damaged"));
+  });
+
   it("is not there of a sweep that left nothing", async () => {
     expect(await readKept(server, "nothing", NO_RUNS)).toBeUndefined();
   });
