@@ -25,7 +25,7 @@ export function basicLogins(): string {
 /** Secrets of that. */
 export const LOGIN_SECRETS = [ADMIN_PASSWORD, SECRET_KEY];
 
-/** Makes the user ada, who logs a run; what was there before is the admin's. */
+/** Makes a user, who logs a run; what was there before is the admin's. */
 export async function expectLogins(checkout: Checkout, before: Logged): Promise<void> {
   // For a moment after a change, Traefik still asks the server before this one as well: each in its turn.
   const experiment = `${url}/api/2.0/mlflow/experiments/get?experiment_id=0`;
@@ -34,10 +34,12 @@ export async function expectLogins(checkout: Checkout, before: Logged): Promise<
     return answers.some(({ status }) => status !== 401);
   };
   await expect.poll(open, { timeout: 30_000, interval: 2_000 }).toBe(false);
-  const made = await checkout.homelab(["user", "add", "ada"], { input: `${ADA_PASSWORD}\n` });
+  // Users outlive a destroy, those of another test on the same volume as well.
+  const name = `ada-${Date.now()}`;
+  const made = await checkout.homelab(["user", "add", name], { input: `${ADA_PASSWORD}\n` });
   expect(made.exitCode, made.output).toBe(0);
   await by("admin", ADMIN_PASSWORD).expectThere(before);
-  const ada = by("ada", ADA_PASSWORD);
+  const ada = by(name, ADA_PASSWORD);
   await ada.expectThere(await ada.log(`of-ada-${Date.now()}`));
 }
 
