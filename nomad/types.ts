@@ -4,6 +4,8 @@
 export interface NomadJob {
   readonly ID: string;
   readonly Version: number;
+  /** Of its registration. */
+  readonly JobModifyIndex: number;
   readonly Status: string;
   readonly Stop: boolean;
   /** Whether a deployment to this version was successful. */
@@ -13,6 +15,7 @@ export interface NomadJob {
     readonly Name: string;
     /** Allocations that are wanted. */
     readonly Count: number;
+    readonly Constraints?: readonly { readonly Operand: string; readonly RTarget: string }[] | null;
     readonly Services?:
       | readonly { readonly Checks: readonly { readonly Protocol: string }[] | null }[]
       | null;

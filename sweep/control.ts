@@ -1,9 +1,11 @@
 /** What can be done to a sweep that was registered. */
 import { UserError } from "../config/errors.ts";
 import type { NomadApi } from "../nomad/api.ts";
-import { OPEN, type SweepStatus } from "./gather.ts";
-import { ONLY_ITEM, variableOf } from "./in-nomad.ts";
+import type { NomadJob } from "../nomad/types.ts";
+import { NoSweep, OPEN, type SweepStatus } from "./gather.ts";
+import { GROUP, ONLY_ITEM, variableOf } from "./in-nomad.ts";
 import { reschedule } from "./reschedule.ts";
+import { registerRound } from "./rounds.ts";
 import { sidecarsEnded } from "./sidecars/again.ts";
 
 /** Ends what runs of a sweep and what waits; removes its secrets. What is done stays done. */
@@ -18,12 +20,12 @@ export async function forgetSecrets(nomad: NomadApi, name: string): Promise<void
 }
 
 /**
- * Runs tasks that failed again. Nomad starts all that failed; those that are not asked for end at
- * once, and their earlier result stands.
+ * Runs tasks that failed again, with --max-workers no more at a time than that. Without it, Nomad starts
+ * all that failed; those that are not asked for end at once, and their earlier result stands.
  *
  * @param ids of the tasks; all that failed where undefined
  * @returns the ids of the tasks that run again
- * @throws UserError with exit code 2 where a task is unknown or did not fail
+ * @throws UserError with exit code 2 where a task is unknown or did not fail, or more would run than may
  */
 export async function retryTasks(
   nomad: NomadApi,
@@ -37,21 +39,56 @@ export async function retryTasks(
     problems.unshift(`${sweep.name}: it was stopped; run it again with sweep run`);
   if (problems.length > 0) throw new UserError(problems, 2);
   if (wanted.length === 0) return [];
+  const job = await nomad.get<NomadJob>(`/job/${encodeURIComponent(sweep.name)}`);
+  if (!job) throw new NoSweep(sweep.name);
+  const workers = maxWorkersOf(job);
+  if (workers !== undefined) expectWithin(workers, sweep, wanted);
   const path = `/var/${variableOf(sweep.name)}`;
   const variable = await nomad.get<{ readonly Items: Record<string, string> }>(path);
   if (!variable)
     throw new UserError([`${sweep.name}: its Nomad variable is gone; run it again with sweep run`]);
   // Those that are still to start read it as well.
   const open = sweep.tasks.filter(({ state }) => OPEN.includes(state)).map(({ id }) => id);
-  const all = wanted.length === failed.length;
+  const inRounds = workers !== undefined && !sweep.sidecars;
+  const all = inRounds || wanted.length === failed.length;
   const only = all ? "\n" : `${[...wanted, ...open].join(",")}\n`;
   await nomad.put(path, {
     Path: variableOf(sweep.name),
     Items: { ...variable.Items, [ONLY_ITEM]: only },
   });
+  if (inRounds) {
+    const indexes = sweep.tasks.filter(({ id }) => wanted.includes(id)).map(({ index }) => index);
+    await registerRound(nomad, job, indexes);
+    return wanted;
+  }
   if (sweep.sidecars && sweep.state !== "running") await sidecarsEnded(nomad, sweep.name);
   await reschedule(nomad, sweep.name);
   return wanted;
+}
+
+/** How many of its tasks may run at a time; undefined where as many as there is room for. */
+function maxWorkersOf({ TaskGroups }: NomadJob): number | undefined {
+  const constraints = TaskGroups.find(({ Name }) => Name === GROUP)?.Constraints ?? [];
+  const cap = constraints.find(({ Operand }) => Operand === "distinct_property");
+  return cap && Number(cap.RTarget);
+}
+
+/** @throws UserError where Nomad would start more than may run */
+function expectWithin(workers: number, sweep: SweepStatus, wanted: readonly number[]): void {
+  const { name, state, sidecars } = sweep;
+  const problem = (found: string, expected: string) =>
+    new UserError(
+      [`${name}: ${found}, and Nomad would not keep to --max-workers ${workers}; ${expected}`],
+      2,
+    );
+  if (state === "running")
+    throw problem("it still runs", `expected its end: npx homelab sweep wait ${name}`);
+  // A version of the job's would leave behind what the sidecars have in /alloc/data.
+  if (sidecars && wanted.length > workers)
+    throw problem(
+      `${wanted.length} of its tasks are to run again, beside sidecars`,
+      `expected --task with ${workers} of them at most`,
+    );
 }
 
 function whyNotRetried({ tasks, name }: SweepStatus, id: number): string[] {

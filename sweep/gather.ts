@@ -12,6 +12,7 @@ import {
   TRACKER_META,
 } from "./in-nomad.ts";
 import { NOT_KEPT } from "./outputs.ts";
+import { roundsOf, taskIndex, versionOf } from "./rounds.ts";
 import { NOT_ASKED_FOR, SCRIPT_FILE, tasksOfScript } from "./runner.ts";
 import { type SidecarsStatus, sidecarsStatus } from "./sidecars/status.ts";
 import { SERVICE } from "./tracker.ts";
@@ -36,7 +37,7 @@ export type TaskState = (typeof STATES)[number];
 export interface TaskStatus {
   /** What the user knows it by. */
   readonly id: number;
-  /** Its place in the sweep, from 0: NOMAD_ALLOC_INDEX. */
+  /** Its place in the sweep, from 0: SWEEP_INDEX. */
   readonly index: number;
   readonly value: string;
   readonly state: TaskState;
@@ -146,15 +147,18 @@ export function sweepStatus(
   allocations: readonly NomadAllocation[],
   now = Date.now(),
 ): SweepStatus {
+  const rounds = roundsOf(job);
   const byIndex = new Map<number, NomadAllocation[]>();
   for (const each of allocations.filter(({ TaskGroup }) => TaskGroup === GROUP)) {
-    const index = Number(/\[(\d+)\]$/.exec(each.Name)?.[1]);
+    const index = taskIndex(rounds, each);
     byIndex.set(index, [...(byIndex.get(index) ?? []), each]);
   }
   const tasks = tasksOfJob(job).map(({ id, input }, index) => {
     const tries = byIndex.get(index) ?? [];
     const clientSeconds = tries.reduce((sum, each) => sum + allSecondsOf(each, now), 0);
-    const status = ofAllocation(current(tries), job.Stop, now);
+    const version = versionOf(rounds, index);
+    const latest = tries.filter(({ JobVersion }) => JobVersion >= version);
+    const status = ofAllocation(current(latest), job.Stop, now);
     return { id, index, value: input, ...status, ...(tries.length > 0 ? { clientSeconds } : {}) };
   });
   return {
@@ -210,7 +214,9 @@ function stateOf(counts: Record<TaskState, number>, all: number): SweepStatus["s
 function current(all: readonly NomadAllocation[]): NomadAllocation | undefined {
   const newest = all.toSorted((a, b) => b.CreateIndex - a.CreateIndex);
   if (newest[0] && isToBeRetried(newest[0])) return newest[0];
-  return newest.find((each) => ended(each)?.ExitCode !== NOT_ASKED_FOR) ?? newest[0];
+  const did = newest.find((each) => ended(each)?.ExitCode !== NOT_ASKED_FOR) ?? newest[0];
+  // Nomad names no next one where that had no room at first.
+  return did && did !== newest[0] ? { ...did, NextAllocation: newest[0]?.ID ?? "" } : did;
 }
 
 function ended(allocation: NomadAllocation): NomadTaskEvent | undefined {

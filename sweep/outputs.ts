@@ -182,7 +182,7 @@ keep() {
   cp -pRP . "$_beside/${OUTPUT}/" &&
   cp "$_aside/${LOG_FILE}" "$_beside/${LOG_FILE}" &&
   printf '{\\n  "exitCode": %s,\\n  "id": %s,\\n  "index": %s,\\n  "value": "%s",\\n  "parameters": {%s},\\n  "startedAt": "%s",\\n  "finishedAt": "%s",\\n  "node": "%s",\\n  "allocation": "%s"\\n}\\n' \\
-    "$_code" "$_task" "$NOMAD_ALLOC_INDEX" "$_value" "$_parameters" \\
+    "$_code" "$_task" "$SWEEP_INDEX" "$_value" "$_parameters" \\
     "$_began" "$_ended" "$_node" "$NOMAD_ALLOC_ID" >"$_beside/${TASK_FILE}"
 }
 place() {

@@ -3,6 +3,7 @@ import { randomUUID } from "node:crypto";
 import { quoteShell } from "../templates/quote-shell.ts";
 import { axisVariable, shellCommand } from "./command.ts";
 import type { SweepVolume } from "./files-job.ts";
+import { ROUNDS_META } from "./in-nomad.ts";
 import type { SweepInput } from "./input.ts";
 import { beforeTask, runAndKeep, type SweepFolder, takeInput, writtenScript } from "./outputs.ts";
 import { shellText } from "./sidecars/addresses.ts";
@@ -109,7 +110,17 @@ export function taskScript(
 # Runs one task of the sweep ${name}: its id, input, and a grid's parameters. All that is done here without
 # starting a process is, as there are many tasks.
 set -eu
-case $NOMAD_ALLOC_INDEX in
+index=$NOMAD_ALLOC_INDEX
+# Of a later version of the job, the allocations are for the tasks at these indexes, in this order.
+round=\${NOMAD_META_${ROUNDS_META}:-}
+if [ -n "$round" ]; then
+  IFS=,
+  set -- \${round##*:}
+  unset IFS
+  shift "$index"
+  index=$1
+fi
+case $index in
 ${lines(tasks.map((task, index) => `${index}) set -- ${taskLine(task)} ;;`))}esac
 
 # Nomad starts all that failed again; these are the ones that were asked for, where not all are.
@@ -122,7 +133,7 @@ case ",$asked," in
   ;;
 esac
 ${folder ? beforeTask(folder) : ""}
-export SWEEP_NAME=${quoteShell(name)} SWEEP_COUNT=${tasks.length} SWEEP_INDEX="$NOMAD_ALLOC_INDEX"
+export SWEEP_NAME=${quoteShell(name)} SWEEP_COUNT=${tasks.length} SWEEP_INDEX="$index"
 export SWEEP_TASK_ID="$1" SWEEP_INPUT="$2"
 export COILED_BATCH_TASK_ID="$1" COILED_BATCH_TASK_INPUT="$2" COILED_BATCH_TASK_COUNT=${tasks.length}
 ${lines(axisExports)}

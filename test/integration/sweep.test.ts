@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { execa } from "execa";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { NomadApi } from "../../nomad/api.ts";
+import type { NomadNode } from "../../nomad/types.ts";
 import type { SweepStatus, TaskStatus } from "../../sweep/gather.ts";
 import { sweepConfig } from "../sweep-config.ts";
 import { HOSTILE } from "../unit/synth.ts";
@@ -351,6 +352,47 @@ describe("homelab sweep retry", () => {
   });
 });
 
+describe("homelab sweep retry of a sweep with --max-workers", () => {
+  const broken = () => join(directory, "broken-capped");
+  const options = ["--name", "again-capped", "--ntasks", "12", "--max-workers", "2"];
+  const script = () => `test ! -e ${broken()} || exit 7; echo "task $1 of $SWEEP_INDEX"; sleep 1`;
+
+  it("never runs more tasks at a time than that, either", async () => {
+    writeFileSync(broken(), "");
+    expect((await run(script(), ...options, "--wait")).exitCode).toBe(1);
+    rmSync(broken());
+    const events = await followAllocations(agent.address, "again-capped");
+    // Another number than the task's place among those that run again.
+    const again = await sweep("retry", "again-capped", "--task", "5-11", "--wait");
+    expect(again.exitCode, again.stderr).toBe(1);
+    expect(again.stdout).toMatch(/^again-capped: 7 done, 5 failed; /m);
+    expect((await sweep("logs", "again-capped", "--task", "9")).stdout).toBe("task 9 of 9");
+    expect((await sweep("retry", "again-capped", "--failed", "--wait")).exitCode).toBe(0);
+    events.end();
+    expect(Math.max(...events.running)).toBe(2);
+    const { tasks, counts } = await statusOf("again-capped");
+    expect(counts.done).toBe(12);
+    expect((await sweep("logs", "again-capped")).stdout.split("\n")).toEqual(
+      tasks.map(({ id }) => `[${id}] task ${id} of ${id}`),
+    );
+  });
+
+  it("waits for its end", async () => {
+    const go = join(directory, "capped-goes");
+    const script = `test "$1" != 0 || exit 1; until test -e ${go}; do sleep 0.1; done`;
+    const options = ["--name", "goes-on", "--ntasks", "3", "--max-workers", "1"];
+    expect((await run(script, ...options)).exitCode).toBe(0);
+    await until(async () => ids((await statusOf("goes-on")).tasks, "failed").length > 0);
+    const { exitCode, stderr } = await sweep("retry", "goes-on", "--failed");
+    expect([exitCode, stderr]).toEqual([
+      2,
+      "error: goes-on: it still runs, and Nomad would not keep to --max-workers 1; expected its end: npx homelab sweep wait goes-on",
+    ]);
+    writeFileSync(go, "");
+    expect((await sweep("wait", "goes-on")).exitCode).toBe(1);
+  });
+});
+
 describe("homelab sweep retry of one task, while others wait for their turn", () => {
   it("keeps none of those from running", async () => {
     const go = join(directory, "one-goes");
@@ -358,10 +400,11 @@ describe("homelab sweep retry of one task, while others wait for their turn", ()
       join(directory, "script.sh"),
       `case "$1" in 0) exit 1;; 1) test -e ${go}.1 || { touch ${go}.1; exit 1; };; 2) until test -e ${go}; do sleep 0.1; done;; esac`,
     );
-    const options = ["--name", "one-of", "--ntasks", "5", "--max-workers", "1"];
-    expect(
-      (await sweep("run", ...SMALL, ...options, "--", "script.sh", "$SWEEP_INPUT")).exitCode,
-    ).toBe(0);
+    // There is room for one of them at a time.
+    const [node] = (await nomad.get<NomadNode[]>("/nodes", { resources: "true" })) ?? [];
+    const cpu = String(Math.ceil((node?.NodeResources?.Cpu.CpuShares ?? 0) * 0.6));
+    const options = ["--name", "one-of", "--ntasks", "5", ...SMALL, "--cpu", cpu];
+    expect((await sweep("run", ...options, "--", "script.sh", "$SWEEP_INPUT")).exitCode).toBe(0);
     await until(async () => {
       const { tasks } = await statusOf("one-of");
       return ids(tasks, "failed").join() === "0,1" && ids(tasks, "running").length > 0;

@@ -2,6 +2,7 @@ import { describe, expect, it } from "vitest";
 import type { NomadAllocation, NomadJob } from "../../../nomad/types.ts";
 import { firstFailure, sweepStatus } from "../../../sweep/gather.ts";
 import { endLine, headline, summary, table } from "../../../sweep/render.ts";
+import { NOT_ASKED_FOR } from "../../../sweep/runner.ts";
 
 /** The beginning of the script that the job has. */
 const script = (tasks: string) => {
@@ -15,6 +16,7 @@ const script = (tasks: string) => {
 const job = (tasks: string, more: Partial<NomadJob> = {}): NomadJob => ({
   ID: "mine",
   Version: 0,
+  JobModifyIndex: 1,
   Status: "running",
   Stop: false,
   Meta: { homelab_mlflow_sweep: "2026-01-01T00:00:00Z", homelab_mlflow_sweep_command: "train.py" },
@@ -112,6 +114,33 @@ describe("a sweep's status", () => {
       ["done", 0],
       ["failed", 7],
     ]);
+  });
+
+  it("has failed as before where a retry of others had no room for it at first", () => {
+    const before = allocation(0, "failed", { exit: 1, ...forced });
+    const again = allocation(0, "failed", { exit: NOT_ASKED_FOR, created: 2 });
+    const { tasks } = sweepStatus(job("0 a\n"), [before, again]);
+    expect(tasks[0]).toMatchObject({ state: "failed", exitCode: 1 });
+  });
+
+  it("is told by the round of a retry that it is in, and by the one before where it is in none", () => {
+    const Meta = { ...job("").Meta, homelab_mlflow_sweep_rounds: "1:0,2;2:2" };
+    const all = [
+      ...[0, 1, 2].map((index) => allocation(index, "failed", { exit: 3 })),
+      allocation(0, "complete", { exit: 0, created: 2, JobVersion: 1 }),
+      allocation(1, "failed", { exit: 4, created: 2, JobVersion: 1 }),
+    ];
+    const states = (allocations: NomadAllocation[]) =>
+      sweepStatus(job("0 a\n1 b\n2 c\n", { Meta }), allocations).tasks.map(
+        ({ state, exitCode }) => [state, exitCode],
+      );
+    const [first, second] = [
+      ["done", 0],
+      ["failed", 3],
+    ];
+    expect(states(all)).toEqual([first, second, ["waiting", undefined]]);
+    const last = allocation(0, "running", { created: 3, JobVersion: 2 });
+    expect(states([...all, last])).toEqual([first, second, ["running", undefined]]);
   });
 
   it("waits for a retry that has no place yet", () => {

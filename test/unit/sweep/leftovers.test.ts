@@ -68,7 +68,13 @@ describe("what sweeps have left in Nomad", () => {
       const ExitCode = ClientStatus === "failed" ? 1 : 0;
       const Events = [{ Type: "Terminated", ExitCode }];
       const allocation = {
-        ...{ Name: `${name}.sweep[0]`, TaskGroup: "sweep", ClientStatus, CreateIndex: 1 },
+        ...{
+          Name: `${name}.sweep[0]`,
+          TaskGroup: "sweep",
+          ClientStatus,
+          JobVersion: 0,
+          CreateIndex: 1,
+        },
         ...{ NextAllocation: "", DesiredTransition: {} },
         TaskStates: { task: { FinishedAt, Events } },
       };

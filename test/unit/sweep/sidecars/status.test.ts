@@ -20,6 +20,7 @@ const task = (Name: string, lines = "") => ({
 const job: NomadJob = {
   ID: "mine",
   Version: 0,
+  JobModifyIndex: 1,
   Status: "running",
   Stop: false,
   Meta: { homelab_mlflow_sweep: "2026-01-01T00:00:00Z" },
