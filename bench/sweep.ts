@@ -2,6 +2,8 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
+import { request } from "undici";
+import { clientUrl } from "../config/client-url.ts";
 import { ROOT } from "../config/load.ts";
 import { NomadApi } from "../nomad/api.ts";
 import type { NomadAllocation } from "../nomad/types.ts";
@@ -32,10 +34,11 @@ export const sweep: Figure = {
   title: "Sweeps",
   rounds: 3,
   async measure(bench, rounds) {
+    await bench.ensureDeployed();
     const folder = mkdtempSync(join(tmpdir(), "homelab-bench-sweep-"));
     const agent = await startNomadAgent(bench.state.nomadBinary, folder);
     try {
-      const side = new Side(bench.state.nomadBinary, agent, folder);
+      const side = new Side(bench.state.nomadBinary, agent, folder, clientUrl(bench.config));
       await side.prepare();
       const rows: Row[] = [];
       for (const count of COUNTS) rows.push(...(await compare(side, count, rounds)));
@@ -102,12 +105,14 @@ async function compare(side: Side, count: number, rounds: number): Promise<Row[]
 async function alone(side: Side, rounds: number): Promise<Row[]> {
   const registered: number[] = [];
   const shown: number[] = [];
+  const most = Math.max(...COUNTS);
+  await side.logRuns(`sweep-${most}-0`, most);
   for (const round of times(rounds)) {
     const name = `registered-${round}`;
     registered.push(await seconds(() => side.register(name)));
     // Its task would start while the status is asked for.
     await side.ended(name, 1);
-    shown.push(await seconds(() => side.status(`sweep-${Math.max(...COUNTS)}-0`)));
+    shown.push(await seconds(() => side.status(`sweep-${most}-0`)));
   }
   const row = (what: string, samples: number[], limit: number): Row => {
     const value = median(samples);
@@ -116,7 +121,7 @@ async function alone(side: Side, rounds: number): Promise<Row[]> {
   };
   return [
     row("sweep run, until it is registered", registered, REGISTERED_S),
-    row(`sweep status, ${Math.max(...COUNTS)} tasks`, shown, STATUS_S),
+    row(`sweep status, ${most} tasks with a run each`, shown, STATUS_S),
   ];
 }
 
@@ -125,6 +130,7 @@ class Side {
     private readonly nomadBinary: string,
     private readonly agent: NomadAgent,
     private readonly folder: string,
+    private readonly mlflow: string,
   ) {}
 
   private get api(): NomadApi {
@@ -134,7 +140,10 @@ class Side {
 
   async prepare(): Promise<void> {
     writeFileSync(join(this.folder, "task.sh"), `#!/bin/sh\n${TASK}\n`);
-    writeFileSync(join(this.folder, "homelab.config.ts"), sweepConfig(this.agent.address));
+    writeFileSync(
+      join(this.folder, "homelab.config.ts"),
+      sweepConfig(this.agent.address, this.mlflow),
+    );
     writeFileSync(join(this.folder, "dispatched.hcl"), dispatched());
     await this.nomad(["job", "run", join(this.folder, "dispatched.hcl")]);
     // What is loaded for the first time is not what is measured.
@@ -158,6 +167,34 @@ class Side {
 
   async status(name: string): Promise<void> {
     await this.homelab(["status", name]);
+  }
+
+  /** A run of each task, with the tags that a task's own have, and what scripts log. */
+  async logRuns(sweep: string, count: number): Promise<void> {
+    const pairs = (of: object) => Object.entries(of).map(([key, value]) => ({ key, value }));
+    for (const index of times(count)) {
+      const tags = { sweep, "sweep.index": String(index), "sweep.value": String(index) };
+      const { run } = await this.ask<{ run: { info: { run_id: string } } }>("runs/create", {
+        ...{ experiment_id: "0", start_time: Date.now(), tags: pairs(tags) },
+      });
+      const metrics = pairs({ loss: index, accuracy: index, epoch: index });
+      await this.ask("runs/log-batch", {
+        run_id: run.info.run_id,
+        params: pairs({ lr: "0.1", batch: "32" }),
+        metrics: metrics.map((each) => ({ ...each, timestamp: Date.now(), step: 0 })),
+      });
+    }
+  }
+
+  private async ask<T>(path: string, body: object): Promise<T> {
+    const { statusCode, body: said } = await request(`${this.mlflow}/api/2.0/mlflow/${path}`, {
+      method: "POST",
+      headers: { "content-type": "application/json" },
+      body: JSON.stringify(body),
+    });
+    const text = await said.text();
+    if (statusCode !== 200) throw new Error(`${path}: ${statusCode} ${text}`);
+    return JSON.parse(text);
   }
 
   async batchJob(name: string, count: number, tasks: string): Promise<void> {

@@ -1,13 +1,14 @@
 /**
- * A config for sweeps alone, as homelab.config.ts has it: there is a Nomad, and neither an MLflow nor a registry.
+ * A config for sweeps alone, as homelab.config.ts has it: there is a Nomad, and no registry.
  *
  * @param nomad URL of its API
+ * @param mlflow URL of the MLflow. Default: there is none
  */
-export function sweepConfig(nomad: string): string {
+export function sweepConfig(nomad: string, mlflow = "http://127.0.0.1:9"): string {
   return `import { defineHomelab } from "homelab-mlflow";
 export default defineHomelab({
   hostname: "mlflow.lan",
-  url: "http://127.0.0.1:9",
+  url: "${mlflow}",
   nomad: { address: "${nomad}" },
   registry: { address: "127.0.0.1:9", scheme: "http" },
   volumes: {
