@@ -2,10 +2,10 @@
 import { UserError } from "../config/errors.ts";
 import type { NomadApi } from "../nomad/api.ts";
 import type { NomadJob } from "../nomad/types.ts";
-import { NoSweep, OPEN, type SweepStatus } from "./gather.ts";
+import { OPEN, type SweepStatus } from "./gather.ts";
 import { GROUP, ONLY_ITEM, variableOf } from "./in-nomad.ts";
 import { reschedule } from "./reschedule.ts";
-import { registerRound } from "./rounds.ts";
+import { hasRounds, registerRound } from "./rounds.ts";
 import { sidecarsEnded } from "./sidecars/again.ts";
 
 /** Ends what runs of a sweep and what waits; removes its secrets. What is done stays done. */
@@ -29,7 +29,7 @@ export async function forgetSecrets(nomad: NomadApi, name: string): Promise<void
  */
 export async function retryTasks(
   nomad: NomadApi,
-  sweep: SweepStatus,
+  { job, sweep }: { readonly job: NomadJob; readonly sweep: SweepStatus },
   ids: readonly number[] | undefined,
 ): Promise<number[]> {
   const failed = sweep.tasks.filter(({ state }) => state === "failed").map(({ id }) => id);
@@ -39,17 +39,15 @@ export async function retryTasks(
     problems.unshift(`${sweep.name}: it was stopped; run it again with sweep run`);
   if (problems.length > 0) throw new UserError(problems, 2);
   if (wanted.length === 0) return [];
-  const job = await nomad.get<NomadJob>(`/job/${encodeURIComponent(sweep.name)}`);
-  if (!job) throw new NoSweep(sweep.name);
   const workers = maxWorkersOf(job);
-  if (workers !== undefined) expectWithin(workers, sweep, wanted);
+  if (workers !== undefined) expectWithin(workers, job, sweep, wanted.length);
   const path = `/var/${variableOf(sweep.name)}`;
   const variable = await nomad.get<{ readonly Items: Record<string, string> }>(path);
   if (!variable)
     throw new UserError([`${sweep.name}: its Nomad variable is gone; run it again with sweep run`]);
   // Those that are still to start read it as well.
   const open = sweep.tasks.filter(({ state }) => OPEN.includes(state)).map(({ id }) => id);
-  const inRounds = workers !== undefined && !sweep.sidecars;
+  const inRounds = hasRounds(job);
   const all = inRounds || wanted.length === failed.length;
   const only = all ? "\n" : `${[...wanted, ...open].join(",")}\n`;
   await nomad.put(path, {
@@ -74,19 +72,17 @@ function maxWorkersOf({ TaskGroups }: NomadJob): number | undefined {
 }
 
 /** @throws UserError where Nomad would start more than may run */
-function expectWithin(workers: number, sweep: SweepStatus, wanted: readonly number[]): void {
-  const { name, state, sidecars } = sweep;
+function expectWithin(workers: number, job: NomadJob, sweep: SweepStatus, wanted: number): void {
+  const { name, state } = sweep;
   const problem = (found: string, expected: string) =>
     new UserError(
       [`${name}: ${found}, and Nomad would not keep to --max-workers ${workers}; ${expected}`],
       2,
     );
-  if (state === "running")
-    throw problem("it still runs", `expected its end: npx homelab sweep wait ${name}`);
-  // A version of the job's would leave behind what the sidecars have in /alloc/data.
-  if (sidecars && wanted.length > workers)
+  if (state === "running") throw problem("it still runs", "expected its end, see sweep wait");
+  if (!hasRounds(job) && wanted > workers)
     throw problem(
-      `${wanted.length} of its tasks are to run again, beside sidecars`,
+      `${wanted} of its tasks are to run again`,
       `expected --task with ${workers} of them at most`,
     );
 }

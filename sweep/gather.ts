@@ -113,11 +113,22 @@ export class UnreadableSweep extends UserError {
  * @throws UnreadableSweep
  */
 export async function gatherSweep(nomad: NomadApi, name: string): Promise<SweepStatus> {
+  return (await gatherWithJob(nomad, name)).sweep;
+}
+
+/**
+ * The same with the job that it is read from, which Nomad takes a change of only where nobody else has
+ * changed it meanwhile.
+ */
+export async function gatherWithJob(
+  nomad: NomadApi,
+  name: string,
+): Promise<{ job: NomadJob; sweep: SweepStatus }> {
   const path = `/job/${encodeURIComponent(name)}`;
   const job = await nomad.getPatiently<NomadJob>(path);
   if (!job?.Meta?.[SWEEP_META]) throw new NoSweep(name);
   const allocations = (await nomad.getPatiently<NomadAllocation[]>(`${path}/allocations`)) ?? [];
-  return sweepStatus(job, allocations);
+  return { job, sweep: sweepStatus(job, allocations) };
 }
 
 /**

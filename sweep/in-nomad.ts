@@ -18,7 +18,7 @@ export const TRACKER_META = "homelab_mlflow_sweep_tracker";
 /** Key in a job's meta: "true" where the first failure ends the sweep. */
 export const FAIL_FAST_META = "homelab_mlflow_sweep_fail_fast";
 
-/** Key in a job's meta of what its versions after the first have run again, see rounds.ts. */
+/** Key in a job's meta of what its versions after the first have run again, where it has any; see rounds.ts. */
 export const ROUNDS_META = "homelab_mlflow_sweep_rounds";
 
 /** Items of the sweep's Nomad variable, which become a part of the script. */

@@ -14,7 +14,15 @@ interface Round {
   readonly indexes: readonly number[];
 }
 
-/** Of the meta: `1:0,3,7;2:3`. */
+/**
+ * Whether a job's tasks know of rounds. They don't without --max-workers, and not beside sidecars, either:
+ * a version of the job would leave behind what these have in /alloc/data.
+ */
+export function hasRounds({ Meta }: Pick<NomadJob, "Meta">): boolean {
+  return Meta?.[ROUNDS_META] !== undefined;
+}
+
+/** Of the meta: `1:0,3,7;2:3`; empty before the first. */
 export function roundsOf({ Meta }: Pick<NomadJob, "Meta">): Round[] {
   const rounds = (Meta?.[ROUNDS_META] ?? "").split(";").filter((round) => round !== "");
   return rounds.map((round) => {
