@@ -3,7 +3,6 @@ import { explainPlacement } from "../check/deployment.ts";
 import { UserError } from "../config/errors.ts";
 import type { NomadApi } from "../nomad/api.ts";
 import type { NomadNode, NomadPlacementFailure } from "../nomad/types.ts";
-import { readSecrets } from "../secrets/read.ts";
 import { GROUP, ONLY_ITEM, SECRETS_ITEM, variableOf } from "./in-nomad.ts";
 import type { SweepInput } from "./input.ts";
 import { exportsOf } from "./runner.ts";
@@ -108,14 +107,16 @@ export async function expectFreeName(nomad: NomadApi, name: string): Promise<voi
 /**
  * Writes the sweep's variable and registers its job.
  *
+ * @param secrets by the names of their variables
  * @returns what the user should know, one line each
  */
 export async function register(
   nomad: NomadApi,
-  { name, secrets, sidecars }: Pick<SweepInput, "name" | "secrets" | "sidecars">,
+  { name, sidecars }: Pick<SweepInput, "name" | "sidecars">,
+  secrets: Readonly<Record<string, string>>,
   job: object,
 ): Promise<string[]> {
-  const exports = exportsOf(readSecrets(secrets), portsOf(sidecars)).join("\n");
+  const exports = exportsOf(secrets, portsOf(sidecars)).join("\n");
   const bytes = Buffer.byteLength(exports);
   if (bytes > MOST_SECRETS)
     throw new UserError(

@@ -61,7 +61,7 @@ export async function run(command: readonly string[], options: RunOptions): Prom
   await asking(context, async () => {
     const parsed = await parseJob(context.nomad, job(await imagesOf(context, input)));
     const notices = await sending(context, work, sources, () =>
-      register(context.nomad, input, parsed),
+      register(context.nomad, input, secrets, parsed),
     );
     for (const notice of notices) console.error(notice);
     await removeLeftovers(context.nomad);
