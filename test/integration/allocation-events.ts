@@ -2,6 +2,9 @@ import { createInterface } from "node:readline";
 import { request } from "undici";
 import type { NomadAllocation } from "../../nomad/types.ts";
 
+/** What a task runs that is seen running: a client tells the server once a second of what has only started. */
+export const LONGER_THAN_A_LOOK = "sleep 1.5";
+
 type Seen = Pick<NomadAllocation, "ID" | "ClientStatus"> & { readonly JobID: string };
 
 /** A line of the stream: https://developer.hashicorp.com/nomad/api-docs/events */

@@ -1,72 +1,31 @@
 /** What a user sees of sweeps that run, on a real Nomad: the screen of a terminal, and logs that go on. */
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { stripVTControlCharacters } from "node:util";
-import { execa } from "execa";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { ROOT } from "../../config/load.ts";
-import { NomadApi } from "../../nomad/api.ts";
 import { gatherSweep } from "../../sweep/gather.ts";
-import { quoteShell } from "../../templates/quote-shell.ts";
-import { sweepConfig } from "../sweep-config.ts";
-import { type NomadAgent, startNomadAgent } from "./nomad-agent.ts";
+import { SMALL, sweepUser } from "./sweep-user.ts";
 
 const PATIENCE = { timeout: 60_000, interval: 200 };
 const CTRL_C = "\x03";
 
-let directory: string;
-let agent: NomadAgent;
-let nomad: NomadApi;
+const user = sweepUser();
+const { directory, onTerminal, start, sweep } = user;
 
-beforeAll(async () => {
-  directory = mkdtempSync(join(tmpdir(), "homelab-screen-"));
-  agent = await startNomadAgent(process.env.HOMELAB_TEST_NOMAD ?? "nomad", directory);
-  nomad = new NomadApi({ address: agent.address, region: "global", namespace: "default" });
-  writeFileSync(join(directory, "homelab.config.ts"), sweepConfig(agent.address));
-});
-
-afterAll(async () => {
-  await agent?.stop();
-  rmSync(directory, { recursive: true, force: true });
-});
-
-const words = (args: readonly string[]) => [join(ROOT, "cli", "homelab.mjs"), "sweep", ...args];
-const inDirectory = () => ({
-  cwd: directory,
-  env: { HOMELAB_CONFIG: join(directory, "homelab.config.ts"), NOMAD_TOKEN: "" },
-  reject: false as const,
-});
-
-function sweep(...args: string[]) {
-  return execa("node", words(args), { ...inDirectory(), stdin: "ignore" });
-}
-
-/** The same on a terminal, whose text is read as it comes and to which keys are sent. */
-function onTerminal(...args: string[]) {
-  const line = ["node", ...words(args)].map(quoteShell).join(" ");
-  const command = `stty cols 120 rows 40; exec ${line}`;
-  const running = execa("script", ["-qefc", command, "/dev/null"], { ...inDirectory() });
-  let seen = "";
-  running.stdout.on("data", (data) => {
-    seen += data;
-  });
-  return { running, seen: () => stripVTControlCharacters(seen) };
-}
+beforeAll(() => user.begin());
+afterAll(() => user.end());
 
 /** Registers a sweep of a shell script whose tasks wait for a file. @returns what makes it */
 async function started(name: string, script: string, values: string) {
   const go = join(directory, `${name}.go`);
   const wait = `wait_to_go() { until test -e ${go}; do sleep 0.1; done; }\n`;
   writeFileSync(join(directory, "script.sh"), wait + script);
-  const small = ["--driver", "raw_exec", "--cpu", "10", "--memory", "10"];
-  const args = [...small, "--name", name, "--map-over-values", values];
+  const args = [...SMALL, "--name", name, "--map-over-values", values];
   const { exitCode, stderr } = await sweep("run", ...args, "--", "script.sh", "$SWEEP_INPUT");
   expect(exitCode, stderr).toBe(0);
   return () => writeFileSync(go, "");
 }
 
-const running = async (name: string) => (await gatherSweep(nomad, name)).counts.running;
+const running = async (name: string) => (await gatherSweep(user.api(), name)).counts.running;
 
 describe("the screen of who waits for a sweep", () => {
   it("has a bar, counts, and the running tasks with what each said last, on either output", async () => {
@@ -112,7 +71,7 @@ describe("homelab sweep logs", () => {
   it("goes on with -f until the sweep has ended, and leaves out no last line", async () => {
     const go = await started("followed", 'echo "begun $1"; wait_to_go; printf "over $1"', "a,b");
     await expect.poll(() => running("followed"), PATIENCE).toBe(2);
-    const following = sweep("logs", "followed", "-f");
+    const following = start(["logs", "followed", "-f"]);
     let seen = "";
     following.stdout.on("data", (data) => {
       seen += data;
@@ -143,10 +102,9 @@ describe("homelab sweep logs", () => {
 describe("node-hours of a sweep", () => {
   it("have the time of each try on a client in them", async () => {
     writeFileSync(join(directory, "tried.sh"), "sleep 2; test $1 = b || exit 1");
-    const small = ["--driver", "raw_exec", "--cpu", "10", "--memory", "10"];
-    const args = [...small, "--name", "tried", "--map-over-values", "a,b", "--retries", "1"];
+    const args = [...SMALL, "--name", "tried", "--map-over-values", "a,b", "--retries", "1"];
     await sweep("run", ...args, "--wait", "--", "tried.sh", "$SWEEP_INPUT");
-    const [failed, done] = (await gatherSweep(nomad, "tried")).tasks;
+    const [failed, done] = (await gatherSweep(user.api(), "tried")).tasks;
     expect(failed?.restarts).toBe(1);
     expect(failed?.seconds).toBeLessThan(3.5);
     expect(failed?.clientSeconds).toBeGreaterThan(4);
@@ -170,7 +128,7 @@ describe("a job that says it is a sweep, and of which no tasks can be read", () 
       Meta: { homelab_mlflow_sweep: new Date().toISOString() },
       TaskGroups: [{ Name: "main", Count: 1, Tasks: [task] }],
     };
-    await nomad.post("/jobs", { Job });
+    await user.api().post("/jobs", { Job });
     const why = /^error: strange: .* found no group "sweep"; .* nomad job stop strange/;
     for (const command of ["status", "stop"]) {
       const { exitCode, stdout, stderr } = await sweep(command, "strange");

@@ -2,11 +2,13 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
+import { stripVTControlCharacters } from "node:util";
 import { execa } from "execa";
 import { ROOT } from "../../config/load.ts";
 import { NomadApi } from "../../nomad/api.ts";
 import type { NomadAllocation } from "../../nomad/types.ts";
-import type { SweepStatus } from "../../sweep/gather.ts";
+import type { SweepStatus, TaskStatus } from "../../sweep/gather.ts";
+import { quoteShell } from "../../templates/quote-shell.ts";
 import { sweepConfig } from "../sweep-config.ts";
 import { type AgentOptions, type NomadAgent, startNomadAgent } from "./nomad-agent.ts";
 
@@ -25,14 +27,13 @@ export function sweepUser(options: AgentOptions = {}) {
     return new NomadApi(target, { NOMAD_TOKEN: options.aclToken });
   };
 
+  const inFolder = { cwd: directory, reject: false } as const;
+  const variables = { HOMELAB_CONFIG: config, NOMAD_TOKEN: "" };
+  const words = (args: readonly string[]) => [join(ROOT, "cli", "homelab.mjs"), "sweep", ...args];
+
   /** A command line, in the folder. */
   const start = (args: readonly string[], env: Record<string, string> = {}) =>
-    execa("node", [join(ROOT, "cli", "homelab.mjs"), "sweep", ...args], {
-      cwd: directory,
-      env: { HOMELAB_CONFIG: config, NOMAD_TOKEN: "", ...env },
-      stdin: "ignore",
-      reject: false,
-    });
+    execa("node", words(args), { ...inFolder, env: { ...variables, ...env }, stdin: "ignore" });
 
   const sweep = async (...args: string[]) => {
     const { stdout, stderr, exitCode } = await start(args);
@@ -56,6 +57,19 @@ export function sweepUser(options: AgentOptions = {}) {
       rmSync(directory, { recursive: true, force: true });
     },
 
+    /** The same on a terminal, whose text is read as it comes and to which keys are sent. */
+    onTerminal(...args: string[]) {
+      const line = ["node", ...words(args)].map(quoteShell).join(" ");
+      const command = `stty cols 120 rows 40; exec ${line}`;
+      const options = { ...inFolder, env: variables };
+      const running = execa("script", ["-qefc", command, "/dev/null"], options);
+      let seen = "";
+      running.stdout.on("data", (data) => {
+        seen += data;
+      });
+      return { running, seen: () => stripVTControlCharacters(seen) };
+    },
+
     /** Registers a sweep of a shell script, which gets its value. */
     async run(script: string, ...words: string[]) {
       writeFileSync(join(directory, "script.sh"), script);
@@ -70,6 +84,11 @@ export function sweepUser(options: AgentOptions = {}) {
       return (await api().get<NomadAllocation[]>(`/job/${name}/allocations`)) ?? [];
     },
   };
+}
+
+/** Numbers of the tasks in a state. */
+export function ids(tasks: readonly TaskStatus[], state: TaskStatus["state"]): number[] {
+  return tasks.filter((task) => task.state === state).map(({ id }) => id);
 }
 
 /** Waits until something is so. */

@@ -1,0 +1,140 @@
+/** Retries of sweeps on a real Nomad, with tasks that need no container. */
+import { rmSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import type { NomadApi } from "../../nomad/api.ts";
+import type { NomadNode } from "../../nomad/types.ts";
+import { followAllocations, LONGER_THAN_A_LOOK } from "./allocation-events.ts";
+import type { NomadAgent } from "./nomad-agent.ts";
+import { ids, SMALL, sweepUser, until } from "./sweep-user.ts";
+
+const user = sweepUser();
+const { directory, sweep, run, statusOf, allocations } = user;
+let agent: NomadAgent;
+let nomad: NomadApi;
+
+beforeAll(async () => {
+  agent = await user.begin();
+  nomad = user.api();
+});
+
+afterAll(() => user.end());
+
+describe("homelab sweep retry", () => {
+  const broken = () => join(directory, "broken");
+  const script = () =>
+    `case "$1" in 3|7|12) test ! -e ${broken()} || { echo "no good: $1"; exit 7; };; esac`;
+
+  it("runs those that failed again and no others; then the sweep is done", async () => {
+    writeFileSync(broken(), "");
+    const first = await run(script(), "--name", "three", "--ntasks", "20", "--wait");
+    expect(first.exitCode, first.stdout).toBe(1);
+    expect(first.stdout).toMatch(/what task (3|7|12) said last:\n {2}no good: \1$/m);
+    const said = ["[3] no good: 3", "[7] no good: 7", "[12] no good: 12"];
+    expect((await sweep("logs", "three", "--failed")).stdout.split("\n")).toEqual(said);
+    rmSync(broken());
+    const again = await sweep("retry", "three", "--failed", "--wait");
+    expect(again.exitCode, again.stdout).toBe(0);
+    expect(again.stdout).toContain("three: tasks 3, 7, 12 again");
+    expect(again.stdout).toMatch(/^three: 20 done;/m);
+    const names = (await allocations("three")).map(({ Name }) => Name);
+    expect(names).toHaveLength(23);
+    expect(names.filter((name) => /\[(3|7|12)\]$/.test(name))).toHaveLength(6);
+  });
+
+  it("runs only the tasks that are named; what the others did before stands", async () => {
+    writeFileSync(broken(), "");
+    expect((await run(script(), "--name", "named", "--ntasks", "20", "--wait")).exitCode).toBe(1);
+    rmSync(broken());
+    const wrong = await sweep("retry", "named", "--task", "2,3,99");
+    expect([wrong.exitCode, wrong.stderr]).toEqual([
+      2,
+      "error: --task 2: it is done; expected a task that failed\nerror: --task 99: named has no such task; expected one of its numbers",
+    ]);
+    expect((await sweep("retry", "named", "--task", "7", "--wait")).exitCode).toBe(1);
+    const { tasks } = await statusOf("named");
+    expect(ids(tasks, "failed")).toEqual([3, 12]);
+    expect(tasks[3]).toMatchObject({ exitCode: 7 });
+    expect((await sweep("logs", "named", "--task", "12")).stdout).toBe("no good: 12");
+    // And all that is left, after that.
+    expect((await sweep("retry", "named", "--wait")).exitCode).toBe(0);
+  });
+
+  it("takes ranges, and tells a program which tasks run again", async () => {
+    const script = `case "$1" in 2|5|6|7|9) test ! -e ${broken()} || exit 7;; esac`;
+    writeFileSync(broken(), "");
+    expect((await run(script, "--name", "ranges", "--ntasks", "10", "--wait")).exitCode).toBe(1);
+    rmSync(broken());
+    const again = await sweep("retry", "ranges", "--task", "2,5-7", "--json");
+    expect(again.exitCode, again.stderr).toBe(0);
+    expect(JSON.parse(again.stdout)).toEqual({ name: "ranges", again: [2, 5, 6, 7] });
+    expect((await sweep("wait", "ranges")).exitCode).toBe(1);
+    expect(ids((await statusOf("ranges")).tasks, "failed")).toEqual([9]);
+  });
+});
+
+describe("homelab sweep retry of a sweep with --max-workers", () => {
+  const broken = () => join(directory, "broken-capped");
+  const options = ["--name", "again-capped", "--ntasks", "12", "--max-workers", "2"];
+  const script = () =>
+    `test ! -e ${broken()} || exit 7; echo "task $1 of $SWEEP_INDEX"; ${LONGER_THAN_A_LOOK}`;
+
+  it("never runs more tasks at a time than that, either", async () => {
+    writeFileSync(broken(), "");
+    expect((await run(script(), ...options, "--wait")).exitCode).toBe(1);
+    rmSync(broken());
+    const events = await followAllocations(agent.address, "again-capped");
+    // Another number than the task's place among those that run again.
+    const again = await sweep("retry", "again-capped", "--task", "5-11", "--wait");
+    expect(again.exitCode, again.stderr).toBe(1);
+    expect(again.stdout).toMatch(/^again-capped: 7 done, 5 failed; /m);
+    expect((await sweep("logs", "again-capped", "--task", "9")).stdout).toBe("task 9 of 9");
+    expect((await sweep("retry", "again-capped", "--failed", "--wait")).exitCode).toBe(0);
+    events.end();
+    expect(Math.max(...events.running)).toBe(2);
+    const { tasks, counts } = await statusOf("again-capped");
+    expect(counts.done).toBe(12);
+    expect((await sweep("logs", "again-capped")).stdout.split("\n")).toEqual(
+      tasks.map(({ id }) => `[${id}] task ${id} of ${id}`),
+    );
+  });
+
+  it("is refused before its end", async () => {
+    const go = join(directory, "capped-goes");
+    const script = `test "$1" != 0 || exit 1; until test -e ${go}; do sleep 0.1; done`;
+    const options = ["--name", "goes-on", "--ntasks", "3", "--max-workers", "1"];
+    expect((await run(script, ...options)).exitCode).toBe(0);
+    await until(async () => ids((await statusOf("goes-on")).tasks, "failed").length > 0);
+    const { exitCode, stderr } = await sweep("retry", "goes-on", "--failed");
+    expect([exitCode, stderr]).toEqual([
+      2,
+      "error: goes-on: it still runs, and Nomad would not keep to --max-workers 1; expected its end, see sweep wait",
+    ]);
+    writeFileSync(go, "");
+    expect((await sweep("wait", "goes-on")).exitCode).toBe(1);
+  });
+});
+
+describe("homelab sweep retry of one task, while others wait for their turn", () => {
+  it("keeps none of those from running", async () => {
+    const go = join(directory, "one-goes");
+    writeFileSync(
+      join(directory, "script.sh"),
+      `case "$1" in 0) exit 1;; 1) test -e ${go}.1 || { touch ${go}.1; exit 1; };; 2) until test -e ${go}; do sleep 0.1; done;; esac`,
+    );
+    // There is room for one of them at a time.
+    const [node] = (await nomad.get<NomadNode[]>("/nodes", { resources: "true" })) ?? [];
+    const cpu = String(Math.ceil((node?.NodeResources?.Cpu.CpuShares ?? 0) * 0.6));
+    const options = ["--name", "one-of", "--ntasks", "5", ...SMALL, "--cpu", cpu];
+    expect((await sweep("run", ...options, "--", "script.sh", "$SWEEP_INPUT")).exitCode).toBe(0);
+    await until(async () => {
+      const { tasks } = await statusOf("one-of");
+      return ids(tasks, "failed").join() === "0,1" && ids(tasks, "running").length > 0;
+    });
+    expect((await sweep("retry", "one-of", "--task", "1")).exitCode).toBe(0);
+    writeFileSync(go, "");
+    expect((await sweep("wait", "one-of")).exitCode).toBe(1);
+    const { tasks } = await statusOf("one-of");
+    expect([ids(tasks, "done"), ids(tasks, "failed")]).toEqual([[1, 2, 3, 4], [0]]);
+  });
+});
