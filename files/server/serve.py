@@ -271,7 +271,16 @@ def main() -> None:
     if not token:
         sys.exit("error: the token is empty")
     address = (env["FILES_HOST"], int(env["FILES_PORT"]))
-    server = FileServer(env["FILES_ROOT"], env["FILES_VOLUME"], token, address)
+    try:
+        server = FileServer(env["FILES_ROOT"], env["FILES_VOLUME"], token, address)
+    except OSError as error:
+        if error.errno != errno.EADDRINUSE:
+            raise
+        # Nomad knows of what it started alone.
+        sys.exit(
+            f"error: its port {address[1]} is taken by what Nomad did not start; run it again, Nomad"
+            " gives it another one"
+        )
     in_background(end_when_idle, float(env["FILES_IDLE"]))
     server.serve_forever()
 

@@ -460,17 +460,27 @@ describe("the file server", () => {
     expect((await problemsOf(fileServer().remove("gone"))).join()).toContain("there is nothing");
   });
 
+  /** How a server that does not start ends. */
+  async function ended(environment: Record<string, string>, at: number): Promise<string> {
+    said = "";
+    const [code] = await once(start(at, environment), "close");
+    return `${code} ${said.split("\n").find((line) => line.startsWith("error"))}`;
+  }
+
   it("does not serve a bare mount point, or another volume", async () => {
-    const ended = async (environment: Record<string, string>) => {
-      const [at = 0] = await freePorts(1);
-      said = "";
-      const [code] = await once(start(at, environment), "close");
-      return `${code} ${said.split("\n").find((line) => line.startsWith("error"))}`;
-    };
+    const [at = 0] = await freePorts(1);
     const bare = join(folder, "bare");
     mkdirSync(bare);
-    expect(await ended({ FILES_ROOT: bare })).toMatch(/^1 error: volume files: .*No such file/m);
-    expect(await ended({ FILES_VOLUME: "other" })).toContain("found 'files' in");
+    expect(await ended({ FILES_ROOT: bare }, at)).toMatch(
+      /^1 error: volume files: .*No such file/m,
+    );
+    expect(await ended({ FILES_VOLUME: "other" }, at)).toContain("found 'files' in");
+  });
+
+  it("says so where its port is somebody else's, which Nomad can't know", async () => {
+    expect(await ended({}, port)).toBe(
+      `1 error: its port ${port} is taken by what Nomad did not start; run it again, Nomad gives it another one`,
+    );
   });
 
   it("ends by itself when nobody asks any more", async () => {
