@@ -71,15 +71,23 @@ export async function readKept(
   return found;
 }
 
-/** The namespace that was asked for when a sweep was registered, if any. @throws UserError */
-export async function namespaceOf(server: FileServer, name: string): Promise<string | undefined> {
-  return sweepIn(await readTexts(server, sweepFolder(name), [SWEEP_FILE])).namespace;
+/** What a SWEEP_FILE says. */
+type SweepRecord = SweepStatus & {
+  /** That was asked for, if any. */
+  readonly namespace?: string;
+};
+
+/** What was written down of a sweep when it was registered. @throws UserError */
+export async function recordOf(
+  server: FileServer,
+  name: string,
+): Promise<Pick<SweepRecord, "namespace" | "tracker">> {
+  return sweepIn(await readTexts(server, sweepFolder(name), [SWEEP_FILE]));
 }
 
-/** What a SWEEP_FILE says. */
-function sweepIn(texts: ReadonlyMap<string, string>) {
+function sweepIn(texts: ReadonlyMap<string, string>): SweepRecord {
   const known = JSON.parse(texts.get(SWEEP_FILE) ?? "{}");
-  return { tracker: SERVICE, ...known } as SweepStatus & { readonly namespace?: string };
+  return { tracker: SERVICE, ...known };
 }
 
 async function readManifest(server: FileServer, folder: string): Promise<KeptSweep | undefined> {

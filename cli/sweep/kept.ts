@@ -5,13 +5,7 @@ import { files } from "../../files/size.ts";
 import { Interrupted } from "../../lab/errors.ts";
 import { type Back, bringBack } from "../../sweep/bring-back.ts";
 import { gatherSweep, NoSweep, type SweepStatus } from "../../sweep/gather.ts";
-import {
-  type KeptSweep,
-  keepStatus,
-  LEFT_NOTHING,
-  namespaceOf,
-  readKept,
-} from "../../sweep/kept.ts";
+import { type KeptSweep, keepStatus, LEFT_NOTHING, readKept, recordOf } from "../../sweep/kept.ts";
 import { hasFailed, table } from "../../sweep/render.ts";
 import { isOfSweep } from "../../sweep/tracker.ts";
 import { withFiles } from "../files/context.ts";
@@ -57,7 +51,7 @@ export async function keepBefore(
   name: string,
 ): Promise<void> {
   try {
-    const namespace = await namespaceOf(server, name);
+    const { namespace } = await recordOf(server, name);
     const context = namespace ? await contextOf(namespace) : configured;
     const sweep = await gatherSweep(context.nomad, name).catch((error) => {
       if (!(error instanceof NoSweep)) throw error;
@@ -102,6 +96,15 @@ export async function showKept(
   if (sweep.counts.missing > 0) console.log(`a task that is missing: ${LEFT_NOTHING}`);
   tellNoRuns(sweep, console.log);
   console.log(`Nomad has forgotten it; npx homelab files download ${name} gets what it left`);
+}
+
+/** The tracker of a sweep that Nomad does not know, see tracker.ts; undefined where nobody does. @throws UserError */
+export async function keptTracker(context: Context, name: string): Promise<string | undefined> {
+  return withFiles(context, async (server) => {
+    const all = await server.stores();
+    const isKept = all.some((each) => each.kind === "sweep" && each.name === name);
+    return isKept ? (await recordOf(server, name)).tracker : undefined;
+  });
 }
 
 /** A tracker of its own can be asked only while the sweep runs, and no other has the runs. */

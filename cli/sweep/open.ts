@@ -1,12 +1,13 @@
 import { clientUrl } from "../../config/client-url.ts";
 import { UserError } from "../../config/errors.ts";
 import type { NomadJob } from "../../nomad/types.ts";
-import { TRACKER_META } from "../../sweep/in-nomad.ts";
+import { trackerOfJob } from "../../sweep/gather.ts";
 import { sweepPage } from "../../sweep/page.ts";
 import { isOfSweep, SERVICE } from "../../sweep/tracker.ts";
 import { BAD_INPUT } from "../exit-code.ts";
 import { type Context, contextOf, sweepCommand } from "./context.ts";
 import { serveDownloaded } from "./downloaded.ts";
+import { keptTracker } from "./kept.ts";
 import { trackedRuns } from "./tracked-runs.ts";
 
 export interface OpenOptions {
@@ -33,11 +34,15 @@ async function pageOf(context: Context, name: string): Promise<string> {
   const { config, nomad } = context;
   // Nomad forgets a sweep before MLflow does, and may be away.
   const job = await nomad.get<NomadJob>(`/job/${encodeURIComponent(name)}`).catch((error) => {
-    if (error instanceof UserError) return undefined;
+    if (error instanceof UserError) return error;
     throw error;
   });
-  const tracker = job?.Meta?.[TRACKER_META] ?? SERVICE;
-  const { url, runs } = await trackedRuns(context, { name, tracker });
+  let tracker = job && !(job instanceof UserError) ? trackerOfJob(job) : SERVICE;
+  let { url, runs } = await trackedRuns(context, { name, tracker });
+  if (runs.size === 0 && !job && config.volumes.files) {
+    tracker = (await keptTracker(context, name)) ?? SERVICE;
+    if (tracker !== SERVICE) ({ url, runs } = await trackedRuns(context, { name, tracker }));
+  }
   if (url && runs.size > 0) return sweepPage(url, name, runs.values());
   if (url && isOfSweep(tracker)) return url;
   const todo = `${sweepCommand(context, `status ${name}`)} tells of its tasks`;

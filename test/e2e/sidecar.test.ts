@@ -240,6 +240,9 @@ describe.skipIf(late)("the document's own flow", () => {
       const kept = await runsIn(new URL(page).origin, "tags.sweep = 'document'");
       expect(valuesOf(kept, "params", "rate")).toEqual(["0.01", "0.05", "0.1"]);
     });
+    await nomad.delete("/job/document", { purge: "true" });
+    const forgotten = await sweep("open", "document");
+    expect([forgotten.exitCode, forgotten.stderr]).toEqual([2, after.stderr]);
   });
 });
 
