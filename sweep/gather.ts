@@ -113,22 +113,24 @@ export class UnreadableSweep extends UserError {
  * @throws UnreadableSweep
  */
 export async function gatherSweep(nomad: NomadApi, name: string): Promise<SweepStatus> {
-  return (await gatherWithJob(nomad, name)).sweep;
+  return gatherOf(nomad, await sweepJobOf(nomad, name));
 }
 
-/**
- * The same with the job that it is read from, which Nomad takes a change of only where nobody else has
- * changed it meanwhile.
- */
-export async function gatherWithJob(
-  nomad: NomadApi,
-  name: string,
-): Promise<{ job: NomadJob; sweep: SweepStatus }> {
-  const path = `/job/${encodeURIComponent(name)}`;
-  const job = await nomad.getPatiently<NomadJob>(path);
+/** Job of a sweep. @throws NoSweep */
+export async function sweepJobOf(nomad: NomadApi, name: string): Promise<NomadJob> {
+  const job = await nomad.getPatiently<NomadJob>(pathOf(name));
   if (!job?.Meta?.[SWEEP_META]) throw new NoSweep(name);
-  const allocations = (await nomad.getPatiently<NomadAllocation[]>(`${path}/allocations`)) ?? [];
-  return { job, sweep: sweepStatus(job, allocations) };
+  return job;
+}
+
+/** The sweep of a job. @throws UnreadableSweep */
+export async function gatherOf(nomad: NomadApi, job: NomadJob): Promise<SweepStatus> {
+  const path = `${pathOf(job.ID)}/allocations`;
+  return sweepStatus(job, (await nomad.getPatiently<NomadAllocation[]>(path)) ?? []);
+}
+
+function pathOf(name: string): string {
+  return `/job/${encodeURIComponent(name)}`;
 }
 
 /**
@@ -180,9 +182,14 @@ export function sweepStatus(
     kept: job.Meta?.[KEPT_META] === "true",
     ...totalsOf(tasks),
     tasks,
-    tracker: job.Meta?.[TRACKER_META] ?? SERVICE,
+    tracker: trackerOfJob(job),
     sidecars: sidecarsStatus(job, allocations),
   };
+}
+
+/** The MLflow that its tasks log to, see tracker.ts. */
+export function trackerOfJob({ Meta }: NomadJob): string {
+  return Meta?.[TRACKER_META] ?? SERVICE;
 }
 
 /** The tasks that a job was registered with. @throws UnreadableSweep */

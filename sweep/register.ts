@@ -97,6 +97,17 @@ export function whyNoPlace(failure: NomadPlacementFailure): string[] {
   );
 }
 
+/** @throws UserError where there is no such namespace */
+export async function expectNamespace(nomad: NomadApi, namespace: string): Promise<void> {
+  if (await nomad.get(`/namespace/${encodeURIComponent(namespace)}`)) return;
+  throw new UserError(
+    [
+      `namespace ${namespace}: Nomad has none of that name; expected one that nomad namespace list shows, by --namespace or nomad.namespace`,
+    ],
+    2,
+  );
+}
+
 /** @throws UserError where a job of that name is there already */
 export async function expectFreeName(nomad: NomadApi, name: string): Promise<void> {
   const there = await nomad.get(`/job/${name}`);
@@ -105,28 +116,40 @@ export async function expectFreeName(nomad: NomadApi, name: string): Promise<voi
 }
 
 /**
- * Writes the sweep's variable and registers its job.
+ * What the sweep's variable has of its secrets: lines of a shell.
  *
  * @param secrets by the names of their variables
+ * @throws UserError where that is more than Nomad keeps
+ */
+export function secretsText(
+  secrets: Readonly<Record<string, string>>,
+  { sidecars }: Pick<SweepInput, "sidecars">,
+): string {
+  const text = `${exportsOf(secrets, portsOf(sidecars)).join("\n")}\n`;
+  const bytes = Buffer.byteLength(text);
+  if (bytes <= MOST_SECRETS) return text;
+  throw new UserError(
+    [`--secret-env: found ${bytes} bytes in all; expected at most ${MOST_SECRETS}`],
+    2,
+  );
+}
+
+/**
+ * Writes the sweep's variable and registers its job.
+ *
+ * @param secrets see secretsText
  * @returns what the user should know, one line each
  */
 export async function register(
   nomad: NomadApi,
   { name, sidecars }: Pick<SweepInput, "name" | "sidecars">,
-  secrets: Readonly<Record<string, string>>,
+  secrets: string,
   job: object,
 ): Promise<string[]> {
-  const exports = exportsOf(secrets, portsOf(sidecars)).join("\n");
-  const bytes = Buffer.byteLength(exports);
-  if (bytes > MOST_SECRETS)
-    throw new UserError(
-      [`--secret-env: found ${bytes} bytes in all; expected at most ${MOST_SECRETS}`],
-      2,
-    );
   await nomad.put(`/var/${variableOf(name)}`, {
     Path: variableOf(name),
     // An item is never empty.
-    Items: { [SECRETS_ITEM]: `${exports}\n`, [ONLY_ITEM]: "\n" },
+    Items: { [SECRETS_ITEM]: secrets, [ONLY_ITEM]: "\n" },
   });
   try {
     // Of two at a time with one name, one is refused.

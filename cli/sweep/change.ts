@@ -1,6 +1,6 @@
 import { UserError } from "../../config/errors.ts";
 import { retryTasks, stopSweep } from "../../sweep/control.ts";
-import { gatherSweep, gatherWithJob } from "../../sweep/gather.ts";
+import { gatherOf, gatherSweep, sweepJobOf } from "../../sweep/gather.ts";
 import { BAD_INPUT } from "../exit-code.ts";
 import { asking, contextOf } from "./context.ts";
 import { type LookOptions, readTaskNumbers } from "./look.ts";
@@ -31,7 +31,9 @@ export async function retry(name: string, options: RetryOptions): Promise<void> 
   if (ids && options.failed) throw new UserError(["--task: not together with --failed"], BAD_INPUT);
   const context = await contextOf(options.namespace);
   await asking(context, async () => {
-    const again = await retryTasks(context.nomad, await gatherWithJob(context.nomad, name), ids);
+    const { nomad } = context;
+    const job = await sweepJobOf(nomad, name);
+    const again = await retryTasks(nomad, { job, sweep: await gatherOf(nomad, job) }, ids);
     if (json && !options.wait) return console.log(JSON.stringify({ name, again }, undefined, 2));
     if (!json)
       console.log(

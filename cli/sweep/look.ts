@@ -2,20 +2,25 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { UserError } from "../../config/errors.ts";
 import type { NomadApi } from "../../nomad/api.ts";
 import {
+  gatherOf,
   gatherSweep,
   NoSweep,
   type SweepStatus,
+  sweepJobOf,
   sweepNames,
   type TaskStatus,
+  trackerOfJob,
   UnreadableSweep,
 } from "../../sweep/gather.ts";
 import { TaskLog, untilWritten } from "../../sweep/logs.ts";
 import { duration } from "../../sweep/parse.ts";
 import { cut, hasFailed, isEnded, summary } from "../../sweep/render.ts";
 import { taskNumbers } from "../../sweep/tasks.ts";
+import { isOfSweep } from "../../sweep/tracker.ts";
 import { Wrong } from "../../sweep/wrong.ts";
 import { BAD_INPUT } from "../exit-code.ts";
 import { asking, contextOf } from "./context.ts";
+import { type TrackedRuns, trackedRuns } from "./tracked-runs.ts";
 import { tell, waitFor } from "./waiting.ts";
 
 const FOLLOW_MS = 1_000;
@@ -74,13 +79,20 @@ export async function status(
 ): Promise<void> {
   const context = await contextOf(namespace);
   await asking(context, async () => {
-    let sweep: SweepStatus;
+    let found: [SweepStatus, TrackedRuns | undefined];
     try {
-      sweep = await gatherSweep(context.nomad, name);
+      const job = await sweepJobOf(context.nomad, name);
+      const tracker = trackerOfJob(job);
+      // At the same time, as both take long with many tasks.
+      found = await Promise.all([
+        gatherOf(context.nomad, job),
+        isOfSweep(tracker) ? undefined : trackedRuns(context, { name, tracker }),
+      ]);
     } catch (error) {
       return (await kept()).showKept(context, name, json, error);
     }
-    await tell(context, sweep, json);
+    const [sweep, tracked] = found;
+    await tell(context, sweep, json, tracked);
     if (hasFailed(sweep) || sweep.sidecars?.state === "failed") process.exitCode = 1;
   });
 }

@@ -7,7 +7,14 @@ import { readInput, type SweepInput } from "../../sweep/input.ts";
 import { type SweepImages, sweepJob } from "../../sweep/job.ts";
 import { removeLeftovers } from "../../sweep/leftovers.ts";
 import { runLocally } from "../../sweep/local.ts";
-import { expectFreeName, expectPlace, parseJob, register } from "../../sweep/register.ts";
+import {
+  expectFreeName,
+  expectNamespace,
+  expectPlace,
+  parseJob,
+  register,
+  secretsText,
+} from "../../sweep/register.ts";
 import { taskName } from "../../sweep/render.ts";
 import { sweepWork, taskScript } from "../../sweep/runner.ts";
 import { copySources, type Source, scanSources } from "../../sweep/send-input.ts";
@@ -50,18 +57,17 @@ export async function run(command: readonly string[], options: RunOptions): Prom
   const work = sweepWork(input, tracking.variables, volume, tracking.tracker);
   const job = (images: SweepImages) =>
     sweepJob(work, context.config, context.target, images, tracking.tracker);
+  const secretLines = secretsText(secrets, input);
   if (dryRun) return plan(context, input, job(plannedImages(context, input)), json);
   // What is too large, or has no place, is refused before an image is built.
   await asking(context, async () => {
-    await expectFreeName(context.nomad, input.name);
-    const planned = await parseJob(context.nomad, job(plannedImages(context, input)));
-    for (const notice of await expectPlace(context.nomad, input, planned)) console.error(notice);
+    await expectRoom(context, input, job(plannedImages(context, input)));
   });
   await confirm(input);
   await asking(context, async () => {
     const parsed = await parseJob(context.nomad, job(await imagesOf(context, input)));
     const notices = await sending(context, work, sources, () =>
-      register(context.nomad, input, secrets, parsed),
+      register(context.nomad, input, secretLines, parsed),
     );
     for (const notice of notices) console.error(notice);
     await removeLeftovers(context.nomad);
@@ -115,10 +121,20 @@ async function plan(
 ): Promise<void> {
   show(input, { job: hcl }, json);
   await asking(context, async () => {
-    await expectFreeName(context.nomad, input.name);
-    const parsed = await parseJob(context.nomad, hcl);
-    for (const notice of await expectPlace(context.nomad, input, parsed)) console.error(notice);
+    await expectRoom(context, input, hcl);
   });
+}
+
+/** Tells what may be waited for. @throws UserError where Nomad would not take the sweep, or has no place for it */
+async function expectRoom(
+  { nomad, target }: Context,
+  input: SweepInput,
+  hcl: string,
+): Promise<void> {
+  await expectNamespace(nomad, target.namespace);
+  await expectFreeName(nomad, input.name);
+  const planned = await parseJob(nomad, hcl);
+  for (const notice of await expectPlace(nomad, input, planned)) console.error(notice);
 }
 
 /** What a sweep would be. */

@@ -3,11 +3,17 @@ import { type MlflowRun, runsOf } from "../../sweep/runs.ts";
 import { SERVICE, trackerUrl } from "../../sweep/tracker.ts";
 import type { Context } from "./context.ts";
 
-/** The runs of a sweep in the MLflow that its tasks log to, and where that is while there is one. */
+/** The runs of a sweep, by the tasks' indexes, and where their MLflow is while there is one. */
+export interface TrackedRuns {
+  readonly url?: string;
+  readonly runs: ReadonlyMap<number, MlflowRun>;
+}
+
+/** Asks the MLflow that a sweep's tasks log to for their runs. */
 export async function trackedRuns(
   { nomad, config }: Context,
   sweep: Pick<SweepStatus, "name" | "tracker">,
-): Promise<{ url?: string; runs: ReadonlyMap<number, MlflowRun> }> {
+): Promise<TrackedRuns> {
   const url = await trackerUrl(nomad, config, sweep);
   if (!url) return { runs: new Map() };
   // The login of the environment is for the deployment alone.

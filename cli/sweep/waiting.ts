@@ -2,18 +2,16 @@ import type { Back } from "../../sweep/bring-back.ts";
 import { firstFailure, type SweepStatus } from "../../sweep/gather.ts";
 import { lastLines, untilWritten } from "../../sweep/logs.ts";
 import { table, taskName } from "../../sweep/render.ts";
-import type { MlflowRun } from "../../sweep/runs.ts";
 import { sidecarsLines } from "../../sweep/sidecars/lines.ts";
 import { isOfSweep } from "../../sweep/tracker.ts";
 import { watch } from "../../sweep/watch.ts";
 import { type Context, sweepCommand } from "./context.ts";
-import { trackedRuns } from "./tracked-runs.ts";
+import { type TrackedRuns, trackedRuns } from "./tracked-runs.ts";
 
 const SOME_FAILED = 1;
 const TIMED_OUT = 124;
 const DETACHED = 130;
 const LINES_OF_FAILURE = 10;
-const NO_RUNS: ReadonlyMap<number, MlflowRun> = new Map();
 
 export interface WaitingOptions {
   readonly json: boolean;
@@ -65,11 +63,18 @@ export async function waitFor(
   );
 }
 
-/** The whole of a sweep, with its runs in MLflow and why the first of the failed failed. */
-export async function tell(context: Context, sweep: SweepStatus, json: boolean): Promise<void> {
-  // One that ends with the sweep may just be about to.
-  const isGone = isOfSweep(sweep.tracker) && sweep.state !== "running";
-  const { url, runs } = isGone ? { runs: NO_RUNS } : await trackedRuns(context, sweep);
+/**
+ * The whole of a sweep, with its runs in MLflow and why the first of the failed failed.
+ *
+ * @param tracked where MLflow has been asked already
+ */
+export async function tell(
+  context: Context,
+  sweep: SweepStatus,
+  json: boolean,
+  tracked?: TrackedRuns,
+): Promise<void> {
+  const { url, runs } = tracked ?? (await runsUntilItEnds(context, sweep));
   if (json) {
     const tasks = sweep.tasks.map((task) => ({ ...task, run: runs.get(task.index) }));
     return console.log(JSON.stringify({ ...sweep, trackerUrl: url, tasks }, undefined, 2));
@@ -85,4 +90,10 @@ export async function tell(context: Context, sweep: SweepStatus, json: boolean):
   console.log((lines.length > 0 ? lines : ["nothing"]).map((line) => `  ${line}`).join("\n"));
   const command = sweepCommand(context, `retry ${sweep.name} --failed`);
   console.log(`${command} runs the failed again`);
+}
+
+async function runsUntilItEnds(context: Context, sweep: SweepStatus): Promise<TrackedRuns> {
+  // A tracker that ends with the sweep may just be about to.
+  const isGone = isOfSweep(sweep.tracker) && sweep.state !== "running";
+  return isGone ? { runs: new Map() } : trackedRuns(context, sweep);
 }
