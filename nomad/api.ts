@@ -72,11 +72,14 @@ export class NomadApi {
    */
   async get<T>(path: string, query: Record<string, string> = {}): Promise<T | undefined> {
     const body = await this.getText(path, query);
-    try {
-      return body === undefined ? undefined : (JSON.parse(body) as T);
-    } catch {
-      throw new UserError([`Nomad at ${this.address}: ${NO_NOMAD}`]);
-    }
+    return body === undefined ? undefined : this.parse<T>(body);
+  }
+
+  /** The same of a path that each Nomad has, with a list. @throws UserError where it is no Nomad */
+  async list<T>(path: string, query: Record<string, string> = {}): Promise<T[]> {
+    const all = await this.get<T[]>(path, query);
+    if (!Array.isArray(all)) throw this.noNomad();
+    return all;
   }
 
   /** Like get, but patient with a Nomad that is away for a moment, as when its agent restarts. */
@@ -105,7 +108,8 @@ export class NomadApi {
   /** What Nomad answers to a value. @throws UserError with Nomad's own words when it does not take it */
   async post<T>(path: string, value: object): Promise<T> {
     const answer = await this.send("POST", path, {}, JSON.stringify(value));
-    return JSON.parse(answer?.toString() ?? "null");
+    if (answer === undefined) throw this.noNomad(`404 to POST /v1${path}: `);
+    return this.parse<T>(answer.toString());
   }
 
   /** Puts a value there. @throws UserError with Nomad's own words when it does not take it */
@@ -116,6 +120,18 @@ export class NomadApi {
   /** Deletes what is there, if anything. @throws UserError with Nomad's own words when it does not */
   async delete(path: string, query: Record<string, string> = {}): Promise<void> {
     await this.send("DELETE", path, query);
+  }
+
+  private parse<T>(text: string): T {
+    try {
+      return JSON.parse(text) as T;
+    } catch {
+      throw this.noNomad();
+    }
+  }
+
+  private noNomad(found = ""): UserError {
+    return new UserError([`Nomad at ${this.address}: ${found}${NO_NOMAD}`]);
   }
 
   private async send(

@@ -8,6 +8,9 @@ import { reschedule } from "./reschedule.ts";
 import { hasRounds, registerRound } from "./rounds.ts";
 import { sidecarsEnded } from "./sidecars/again.ts";
 
+/** Of a sweep that has no retry. Its name is taken until Nomad forgets it. */
+const ANEW = "run it again with sweep run, by another --name";
+
 /** Ends what runs of a sweep and what waits; removes its secrets. What is done stays done. */
 export async function stopSweep(nomad: NomadApi, name: string): Promise<void> {
   await nomad.delete(`/job/${encodeURIComponent(name)}`);
@@ -36,8 +39,7 @@ export async function retryTasks(
   const failed = sweep.tasks.filter(({ state }) => state === "failed").map(({ id }) => id);
   const wanted = [...new Set(ids ?? failed)];
   const problems = wanted.flatMap((id) => whyNotRetried(sweep, id));
-  if (sweep.state === "stopped")
-    problems.unshift(`${sweep.name}: it was stopped; run it again with sweep run`);
+  if (sweep.isStopped) problems.unshift(`${sweep.name}: it was stopped; ${ANEW}`);
   if (problems.length > 0) throw new UserError(problems, 2);
   if (wanted.length === 0) return [];
   const workers = maxWorkersOf(job);
@@ -45,7 +47,12 @@ export async function retryTasks(
   const path = `/var/${variableOf(sweep.name)}`;
   const variable = await nomad.get<{ readonly Items: Record<string, string> }>(path);
   if (!variable)
-    throw new UserError([`${sweep.name}: its Nomad variable is gone; run it again with sweep run`]);
+    throw new UserError(
+      [
+        `${sweep.name}: found no Nomad variable ${variableOf(sweep.name)}, with its secrets; ${ANEW}`,
+      ],
+      2,
+    );
   // Those that are still to start read it as well.
   const open = sweep.tasks.filter(({ state }) => OPEN.includes(state)).map(({ id }) => id);
   const inRounds = hasRounds(job);

@@ -71,6 +71,8 @@ export interface SweepStatus {
   readonly failFast: boolean;
   /** Whether what its tasks leave is kept on the volume for files. */
   readonly kept: boolean;
+  /** Somebody has stopped it, or its first failure has: there is no retry. */
+  readonly isStopped?: true;
   readonly counts: Readonly<Record<TaskState, number>>;
   readonly tasks: readonly TaskStatus[];
   /** The MLflow that its tasks log to, see tracker.ts. */
@@ -147,7 +149,7 @@ export function isOver(
 /** Names of the sweeps that Nomad knows, the newest first. */
 export async function sweepNames(nomad: NomadApi): Promise<string[]> {
   type Stub = Pick<NomadJob, "ID" | "Meta">;
-  const jobs = (await nomad.get<Stub[]>("/jobs", { meta: "true" })) ?? [];
+  const jobs = await nomad.list<Stub>("/jobs", { meta: "true" });
   return jobs
     .flatMap(({ ID, Meta }) => (Meta?.[SWEEP_META] ? [{ ID, at: Meta[SWEEP_META] }] : []))
     .sort((a, b) => b.at.localeCompare(a.at))
@@ -180,6 +182,7 @@ export function sweepStatus(
     submittedAt: job.Meta?.[SWEEP_META] ?? "",
     failFast: job.Meta?.[FAIL_FAST_META] === "true",
     kept: job.Meta?.[KEPT_META] === "true",
+    ...(job.Stop ? { isStopped: true } : {}),
     ...totalsOf(tasks),
     tasks,
     tracker: trackerOfJob(job),

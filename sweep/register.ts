@@ -97,17 +97,6 @@ export function whyNoPlace(failure: NomadPlacementFailure): string[] {
   );
 }
 
-/** @throws UserError where there is no such namespace */
-export async function expectNamespace(nomad: NomadApi, namespace: string): Promise<void> {
-  if (await nomad.get(`/namespace/${encodeURIComponent(namespace)}`)) return;
-  throw new UserError(
-    [
-      `namespace ${namespace}: Nomad has none of that name; expected one that nomad namespace list shows, by --namespace or nomad.namespace`,
-    ],
-    2,
-  );
-}
-
 /** @throws UserError where a job of that name is there already */
 export async function expectFreeName(nomad: NomadApi, name: string): Promise<void> {
   const there = await nomad.get(`/job/${name}`);

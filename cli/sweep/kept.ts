@@ -3,6 +3,7 @@ import { UserError } from "../../config/errors.ts";
 import type { FileServer } from "../../files/file-server.ts";
 import { files } from "../../files/size.ts";
 import { Interrupted } from "../../lab/errors.ts";
+import { expectNamespace } from "../../nomad/namespace.ts";
 import { type Back, bringBack } from "../../sweep/bring-back.ts";
 import { gatherSweep, NoSweep, type SweepStatus } from "../../sweep/gather.ts";
 import { type KeptSweep, keepStatus, LEFT_NOTHING, readKept, recordOf } from "../../sweep/kept.ts";
@@ -86,6 +87,7 @@ export async function showKept(
   json: boolean,
   error: unknown,
 ): Promise<void> {
+  if (error instanceof NoSweep) await expectNamespace(context.nomad, context.target.namespace);
   if (!(error instanceof NoSweep) || !context.config.volumes.files) throw error;
   const runs = (tracker: string) => runsOf(context, { name, tracker });
   const sweep = await withFiles(context, (server) => readKept(server, name, runs));

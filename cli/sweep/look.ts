@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { UserError } from "../../config/errors.ts";
 import type { NomadApi } from "../../nomad/api.ts";
+import { expectNamespace } from "../../nomad/namespace.ts";
 import {
   gatherOf,
   gatherSweep,
@@ -53,6 +54,7 @@ export async function list({ json = false, namespace }: LookOptions): Promise<vo
           2,
         ),
       );
+    if (sweeps.length === 0) await expectNamespace(context.nomad, context.target.namespace);
     if (sweeps.length === 0) console.log("Nomad knows no sweep; npx homelab sweep run starts one");
     for (const sweep of sweeps)
       console.log(

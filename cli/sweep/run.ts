@@ -1,5 +1,6 @@
 import { createInterface } from "node:readline/promises";
 import { UserError } from "../../config/errors.ts";
+import { expectNamespace } from "../../nomad/namespace.ts";
 import { readSecrets } from "../../secrets/read.ts";
 import { sweepVolume } from "../../sweep/files-job.ts";
 import { ensureSweepImage, sweepImage } from "../../sweep/image.ts";
@@ -9,7 +10,6 @@ import { removeLeftovers } from "../../sweep/leftovers.ts";
 import { runLocally } from "../../sweep/local.ts";
 import {
   expectFreeName,
-  expectNamespace,
   expectPlace,
   parseJob,
   register,
@@ -123,6 +123,7 @@ async function plan(
   await asking(context, async () => {
     await expectRoom(context, input, hcl);
   });
+  if (!json) console.log(`${input.name}: Nomad would take it`);
 }
 
 /** Tells what may be waited for. @throws UserError where Nomad would not take the sweep, or has no place for it */

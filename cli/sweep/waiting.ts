@@ -88,6 +88,7 @@ export async function tell(
   const lines = await lastLines(context.nomad, failed.allocation, LINES_OF_FAILURE);
   console.log(`\nwhat ${taskName(failed)} said last:`);
   console.log((lines.length > 0 ? lines : ["nothing"]).map((line) => `  ${line}`).join("\n"));
+  if (sweep.isStopped) return;
   const command = sweepCommand(context, `retry ${sweep.name} --failed`);
   console.log(`${command} runs the failed again`);
 }

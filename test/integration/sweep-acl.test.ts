@@ -110,7 +110,7 @@ describe("who has the policy of docs/sweeps.md", () => {
     await until(() => existsSync(began));
     const { stdout, exitCode, stderr } = await by(mine, "stop", "long");
     expect([stdout, exitCode], stderr).toEqual([
-      "long: stopped; 1 tasks ended or were never started",
+      "long: stopped; 1 task ended or were never started",
       0,
     ]);
     await until(async () =>

@@ -195,6 +195,29 @@ describe("homelab sweep run", () => {
     expect(exitCode).toBe(1);
     expect(stdout).toContain("task 0 failed after ");
     expect(stdout).toMatch(/^fast: 1 failed, 3 stopped;/m);
+    // There is none.
+    expect(stdout).not.toContain("sweep retry");
+    expect((await sweep("stop", "fast")).stdout).toBe("fast: stopped already, nothing ran");
+  });
+
+  it("has no retry where it was stopped, of what had failed before either", async () => {
+    expect((await run("exit 1", "--name", "over", "--ntasks", "2", "--wait")).exitCode).toBe(1);
+    expect((await sweep("stop", "over")).exitCode).toBe(0);
+    expect((await sweep("status", "over")).stdout).not.toContain("sweep retry");
+    const { exitCode, stderr } = await sweep("retry", "over");
+    expect([exitCode, stderr]).toEqual([
+      2,
+      "error: over: it was stopped; run it again with sweep run, by another --name",
+    ]);
+  });
+
+  it("says that MLflow can't be asked, where its runs are to be opened", async () => {
+    expect((await run("true", "--name", "opened", "--wait")).exitCode).toBe(0);
+    const { exitCode, stderr } = await sweep("open", "opened", "--print");
+    expect([exitCode, stderr]).toEqual([
+      1,
+      expect.stringMatching(/^error: MLflow at http:\/\/127.0.0.1:9: .+; npx homelab status tells/),
+    ]);
   });
 
   it("shows with --dry-run what it would register, and registers nothing", async () => {
@@ -408,7 +431,9 @@ describe("homelab sweep stop", () => {
     const { tasks } = await statusOf("stopped");
     expect(tasks.map(({ state }) => state)).toEqual(["done", "stopped", "stopped", "stopped"]);
     expect(await nomad.get("/var/nomad/jobs/stopped/sweep/task")).toBeUndefined();
-    expect((await sweep("retry", "stopped")).stderr).toContain("it was stopped; run it again");
+    expect((await sweep("retry", "stopped")).stderr).toContain(
+      "it was stopped; run it again with sweep run, by another --name",
+    );
   });
 
   it("tells a program how many tasks it has ended", async () => {
@@ -472,10 +497,12 @@ describe("--namespace", () => {
   });
 
   it("that Nomad does not have is told before anything is registered", async () => {
-    const { exitCode, stderr } = await run("true", "--name", "x", "--namespace", "nowhere");
-    expect([exitCode, stderr]).toEqual([
-      2,
-      "error: namespace nowhere: Nomad has none of that name; expected one that nomad namespace list shows, by --namespace or nomad.namespace",
-    ]);
+    const there = ["--namespace", "nowhere"];
+    const all = [run("true", "--name", "x", ...there), sweep("list", ...there)];
+    for (const { exitCode, stderr } of await Promise.all(all))
+      expect([exitCode, stderr]).toEqual([
+        2,
+        "error: namespace nowhere: Nomad has none of that name; expected apart, default, by --namespace or nomad.namespace",
+      ]);
   });
 });
