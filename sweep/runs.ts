@@ -1,6 +1,7 @@
 /** The runs that a sweep's tasks have logged to an MLflow. */
 import { Connection } from "../client/connection.ts";
 import { diagnose } from "../client/settings.ts";
+import { reason } from "../config/reason.ts";
 
 /** MLflow's most for a page of either. */
 const MOST = 1000;
@@ -22,9 +23,15 @@ interface Run {
   readonly data: { readonly tags?: readonly { readonly key: string; readonly value: string }[] };
 }
 
+export interface RunsOfSweep {
+  /** The newest of each task, by the task's index. */
+  readonly runs: ReadonlyMap<number, MlflowRun>;
+  /** Why there are none, or not all of them: MLflow could not be asked. */
+  readonly problem?: string;
+}
+
 /**
- * The newest run of each task, by the task's index; nothing where MLflow can't be asked, as the
- * tasks may log elsewhere.
+ * Asks an MLflow for the runs of a sweep.
  *
  * @param url of the MLflow
  * @param env with the login, where there is one
@@ -33,7 +40,7 @@ export async function runsOf(
   url: string,
   sweep: string,
   env: NodeJS.ProcessEnv = process.env,
-): Promise<ReadonlyMap<number, MlflowRun>> {
+): Promise<RunsOfSweep> {
   const { settings } = diagnose(url, { ...env, MLFLOW_TRACKING_URI: url });
   const runs = new Map<number, MlflowRun>();
   const connection = new Connection(new URL(url), settings);
@@ -59,10 +66,10 @@ export async function runsOf(
         if (index) runs.set(Number(index), run);
       }
       token = page.next_page_token ?? "";
-      if (!token) return runs;
+      if (!token) return { runs };
     }
-  } catch {
-    return runs;
+  } catch (error) {
+    return { runs, problem: reason(error) };
   } finally {
     await connection.close();
   }

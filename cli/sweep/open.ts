@@ -38,13 +38,18 @@ async function pageOf(context: Context, name: string): Promise<string> {
     throw error;
   });
   let tracker = job && !(job instanceof UserError) ? trackerOfJob(job) : SERVICE;
-  let { url, runs } = await trackedRuns(context, { name, tracker });
+  let { url, runs, problem } = await trackedRuns(context, { name, tracker });
   if (runs.size === 0 && !job && config.volumes.files) {
     tracker = (await keptTracker(context, name)) ?? SERVICE;
-    if (tracker !== SERVICE) ({ url, runs } = await trackedRuns(context, { name, tracker }));
+    if (tracker !== SERVICE)
+      ({ url, runs, problem } = await trackedRuns(context, { name, tracker }));
   }
   if (url && runs.size > 0) return sweepPage(url, name, runs.values());
   if (url && isOfSweep(tracker)) return url;
+  if (url && problem)
+    throw new UserError([
+      `MLflow at ${url}: ${problem}; npx homelab ${tracker === SERVICE ? "status" : `sweep status ${name}`} tells of it`,
+    ]);
   const todo = `${sweepCommand(context, `status ${name}`)} tells of its tasks`;
   throw new UserError(
     [

@@ -1,12 +1,11 @@
 import type { SweepStatus } from "../../sweep/gather.ts";
-import { type MlflowRun, runsOf } from "../../sweep/runs.ts";
+import { type RunsOfSweep, runsOf } from "../../sweep/runs.ts";
 import { SERVICE, trackerUrl } from "../../sweep/tracker.ts";
 import type { Context } from "./context.ts";
 
 /** The runs of a sweep, by the tasks' indexes, and where their MLflow is while there is one. */
-export interface TrackedRuns {
+export interface TrackedRuns extends RunsOfSweep {
   readonly url?: string;
-  readonly runs: ReadonlyMap<number, MlflowRun>;
 }
 
 /** Asks the MLflow that a sweep's tasks log to for their runs. */
@@ -19,5 +18,5 @@ export async function trackedRuns(
   // The login of the environment is for the deployment alone.
   const { MLFLOW_TRACKING_USERNAME: _, MLFLOW_TRACKING_PASSWORD: __, ...others } = process.env;
   const env = sweep.tracker === SERVICE ? process.env : others;
-  return { url, runs: await runsOf(url, sweep.name, env) };
+  return { url, ...(await runsOf(url, sweep.name, env)) };
 }
