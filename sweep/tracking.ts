@@ -1,3 +1,4 @@
+import { userInfo } from "node:os";
 import { storeVariables } from "../client/store-variables.ts";
 import { clientUrl } from "../config/client-url.ts";
 import { asksForLogin } from "../config/login.ts";
@@ -54,6 +55,10 @@ export function trackingOf(
     variables: {
       MLFLOW_TRACKING_URI: url,
       MLFLOW_DISABLE_TELEMETRY: "true",
+      // Else each task says many lines of a git that its image need not have,
+      GIT_PYTHON_REFRESH: "quiet",
+      // and of a user that it does not know; MLflow has this one as the run's.
+      LOGNAME: userName(),
       ...service?.variables,
     },
     secrets: service?.secrets ?? {},
@@ -65,6 +70,15 @@ export function trackingOf(
       ...(service?.notices ?? []),
     ],
   };
+}
+
+function userName(): string {
+  try {
+    return userInfo().username;
+  } catch {
+    // Here, too, there may be a number alone.
+    return "homelab";
+  }
 }
 
 /** The tracker's address wherever the other tool's is, and where that was. */

@@ -1,5 +1,5 @@
 import { mkdtempSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { tmpdir, userInfo } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { checkConfig } from "../../../config/check.ts";
@@ -196,6 +196,8 @@ describe("the tracker of the tasks", () => {
       variables: {
         MLFLOW_TRACKING_URI: "http://other.lan/mlflow",
         MLFLOW_DISABLE_TELEMETRY: "true",
+        GIT_PYTHON_REFRESH: "quiet",
+        LOGNAME: userInfo().username,
       },
       secrets: {},
       input: { env: {}, command: [] },
