@@ -1,4 +1,5 @@
 import { type Command, Option } from "commander";
+import { UserError } from "../config/errors.ts";
 import { BAD_INPUT } from "./exit-code.ts";
 
 /** Adds `homelab sweep` with its subcommands. What they need is loaded only when one is run. */
@@ -6,7 +7,8 @@ export function addSweep(program: Command): void {
   const sweep = program
     .command("sweep")
     .description("run a script over values, one task each, on the Nomad that MLflow runs on")
-    .exitOverride(({ exitCode }) => process.exit(exitCode === 0 ? 0 : BAD_INPUT));
+    .exitOverride(({ exitCode }) => process.exit(exitCode === 0 ? 0 : BAD_INPUT))
+    .hook("preAction", (_, command) => expectValues(command));
   const command = (name: string) =>
     sweep
       .command(name)
@@ -107,4 +109,16 @@ export function addSweep(program: Command): void {
     .option("--task <numbers>", "these, such as 2,5-7")
     .option("--wait", "wait until all tasks have ended")
     .action(async (name, options) => (await import("./sweep/change.ts")).retry(name, options));
+}
+
+/** Commander takes whatever follows an option as its value. @throws UserError where that is another option */
+function expectValues(command: Command): void {
+  const known = command.options.map(({ long }) => long);
+  const problems = command.options.flatMap((option) =>
+    [command.getOptionValue(option.attributeName())]
+      .flat()
+      .filter((value) => typeof value === "string" && known.includes(value.split("=", 1)[0]))
+      .map((value) => `${option.long}: found the option ${value}; expected a value`),
+  );
+  if (problems.length > 0) throw new UserError(problems, BAD_INPUT);
 }

@@ -1,4 +1,6 @@
 import { existsSync, mkdtempSync, writeFileSync } from "node:fs";
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { execa } from "execa";
@@ -9,14 +11,21 @@ import { smallConfig } from "../synth.ts";
 let folder: string;
 beforeEach(() => {
   folder = mkdtempSync(join(tmpdir(), "homelab-sweep-run-"));
-  const config = smallConfig({ nomad: { address: "http://127.0.0.1:9" } });
-  writeFileSync(join(folder, "homelab.config.mjs"), `export default ${JSON.stringify(config)};\n`);
+  writeConfig("http://127.0.0.1:9");
 });
 
+function writeConfig(address: string): void {
+  const volumes = { ...smallConfig().volumes, files: { source: { directory: "/srv/files" } } };
+  const config = smallConfig({ nomad: { address }, volumes });
+  writeFileSync(join(folder, "homelab.config.mjs"), `export default ${JSON.stringify(config)};\n`);
+}
+
 /** Runs `homelab sweep run` where no Nomad answers; real sweeps are in test/integration/sweep.test.ts. */
-async function run(...args: string[]) {
+const run = (...args: string[]) => homelab("sweep", "run", ...args);
+
+async function homelab(...args: string[]) {
   const { PATH } = process.env;
-  return execa("node", [join(ROOT, "cli", "homelab.mjs"), "sweep", "run", ...args], {
+  return execa("node", [join(ROOT, "cli", "homelab.mjs"), ...args], {
     cwd: folder,
     extendEnv: false,
     env: { PATH, TMPDIR: folder, HOMELAB_CONFIG: join(folder, "homelab.config.mjs") },
@@ -81,5 +90,44 @@ describe("homelab sweep run", () => {
     writeFileSync(join(folder, "script.sh"), `${header}\ntrue\n`);
     const { stderr } = await run(...no, "--", "script.sh");
     expect(stderr).toContain(told);
+  });
+});
+
+describe("an option whose value was forgotten", () => {
+  it("does not take the next option for it", async () => {
+    writeFileSync(join(folder, "script.sh"), "true\n");
+    const { exitCode, stderr } = await run("--map-over-values", "--wait", "--", "script.sh");
+    expect([exitCode, stderr]).toEqual([
+      2,
+      "error: --map-over-values: found the option --wait; expected a value",
+    ]);
+  });
+});
+
+describe("a server that is no Nomad", () => {
+  it.each([
+    [200, "a page of another server"],
+    [404, "nothing"],
+  ])("is told in a line, where it answers %i and %s", async (status, text) => {
+    const server = createServer((_, response) => response.writeHead(status).end(text));
+    await new Promise<void>((done) => server.listen(0, "127.0.0.1", done));
+    const address = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+    writeConfig(address);
+    writeFileSync(join(folder, "script.sh"), "true\n");
+    try {
+      const small = ["--driver", "raw_exec", "--outputs", "false", "--", "script.sh"];
+      for (const args of [
+        ["sweep", "list"],
+        ["files", "list"],
+        ["sweep", "run", ...small],
+      ]) {
+        const { exitCode, stderr } = await homelab(...args);
+        expect([args[1], exitCode, stderr.split("\n").length]).toEqual([args[1], 3, 1]);
+        expect(stderr).toContain(`Nomad at ${address}: `);
+        expect(stderr).toContain("something answers there that is no Nomad; set nomad.address");
+      }
+    } finally {
+      server.close();
+    }
   });
 });
