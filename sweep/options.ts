@@ -31,8 +31,11 @@ export function readScript(file: string): { name: string; text: string; problems
 
 export function readTasks(inputs: Inputs): Tasks {
   const entry = inputs.tasks();
+  const delimiter = inputs.one("map-over-delimiter", (text) => {
+    if (!entry) throw new Wrong("--map-over-values or --map-over-file with it");
+    return parse.delimiter(text);
+  });
   if (!entry) return ntasks("1");
-  const delimiter = inputs.one("map-over-delimiter", parse.delimiter);
   const readers: Record<string, (text: string) => Tasks> = {
     "map-over-values": (text) => mapOverValues(text, delimiter),
     "map-over-file": (file) => mapOverFile(inputs, file, delimiter),

@@ -190,6 +190,12 @@ describe("what is asked for", () => {
     ]);
   });
 
+  it("refuses a delimiter of no values", () => {
+    expect(problems("true\n", { mapOverDelimiter: ";" })).toEqual([
+      '--map-over-delimiter: found ";"; expected --map-over-values or --map-over-file with it',
+    ]);
+  });
+
   it("names a sweep after its script", () => {
     expect(read("").name).toMatch(/^train-[0-9a-f]{6}$/);
     expect(read("", { name: "mine" }).name).toBe("mine");
