@@ -17,7 +17,9 @@ export interface DownloadPlan {
   readonly links: readonly TreeEntry[];
   /** Folders to make, those above before those below. */
   readonly folders: readonly TreeEntry[];
-  /** What can't come down, one line each. */
+  /** What has another thing in its place here. */
+  readonly taken: readonly TreeEntry[];
+  /** The same, one line each. */
   readonly problems: readonly string[];
   /** What the user should know, one line each. */
   readonly notices: readonly string[];
@@ -48,6 +50,11 @@ export function planDownload(
   const problems: string[] = [];
   const notices: string[] = [];
   const missing: TreeEntry[] = [];
+  const taken: TreeEntry[] = [];
+  const refuse = (entry: TreeEntry, problem: string) => {
+    taken.push(entry);
+    problems.push(`${into}/${entry.path}: ${problem}`);
+  };
   for (const entry of wanted) {
     const { path, type } = entry;
     const found = known.get(path);
@@ -55,13 +62,12 @@ export function planDownload(
     if (type === "other" || escapes) notices.push(leftOut(entry));
     else if (isSame(entry, found)) continue;
     else if (found && (found.type === "directory" || type === "directory"))
-      problems.push(
-        `${into}/${path}: found a ${found.type}, where a ${type} is to come; move it away, or use another --into`,
+      refuse(
+        entry,
+        `found a ${found.type}, where a ${type} is to come; move it away, or use another --into`,
       );
     else if (found && !overwrite)
-      problems.push(
-        `${into}/${path}: is here already, and another; --overwrite, or another --into`,
-      );
+      refuse(entry, "is here already, and another; --overwrite, or another --into");
     else missing.push(entry);
   }
   const of = (type: TreeEntry["type"]) => missing.filter((entry) => entry.type === type);
@@ -69,6 +75,7 @@ export function planDownload(
     files: of("file"),
     links: of("link"),
     folders: of("directory"),
+    taken,
     problems,
     notices,
   };

@@ -31,6 +31,7 @@ import { FileServer, FileServerGone } from "../../files/file-server.ts";
 import { planHere } from "../../files/plan-here.ts";
 import { scan } from "../../files/scan.ts";
 import { upload } from "../../files/upload.ts";
+import { bringBack } from "../../sweep/bring-back.ts";
 import { freePorts } from "./nomad-agent.ts";
 
 const TOKEN = "a-token";
@@ -279,6 +280,65 @@ describe("files that go up and come down", () => {
     const [problem] = await problemsOf(down("linked", into, { overwrite: true }));
     expect(problem ?? (await down("linked", into)).problems[0]).toContain("sub");
     expect(readdirSync(outside)).toEqual([]);
+  });
+});
+
+describe("what the tasks of a sweep made", () => {
+  const made = (sweep: string, files: Record<string, string>) =>
+    write(files, join(volume, "sweeps", sweep, "tasks"));
+  const back = async (sweep: string) => {
+    const { entries } = await scan(here);
+    return bringBack(fileServer(), sweep, { sync: { directory: here, entries } });
+  };
+
+  it("comes to a folder of the sweep's name where an earlier one's is, and then nowhere", async () => {
+    const names = ["0/files/model", "1/files/model", "1/files/log"];
+    for (const sweep of ["first", "second"])
+      made(sweep, Object.fromEntries(names.map((name) => [name, `${sweep} ${name}`])));
+    const twice = "several tasks made model; each task's is in a folder of its number";
+    expect(await back("first")).toEqual({ into: here, files: 3, notices: [twice] });
+    const before = contents(here);
+    expect(await back("second")).toEqual({
+      into: join(here, "second"),
+      files: 3,
+      notices: [
+        `${here} has another 0/model and 1 more already, which nothing is written over: all is in ${here}/second`,
+        twice,
+      ],
+    });
+    expect(contents(here)).toMatchObject(before);
+    expect(Object.keys(contents(join(here, "second")))).toEqual(["0/model", "1/model", "log"]);
+    expect(readFileSync(join(here, "second/1/model"), "utf8")).toBe("second 1/files/model");
+
+    made("second", { "0/files/model": "once more" });
+    mkdirSync(join(here, "second-2"));
+    const all = contents(here);
+    expect(await problemsOf(back("second"))).toEqual([
+      `${here}: found another 0/model and 1 more here already, and another second/0/model; npx homelab files download second --into ${here}/second-3 gets what the tasks made`,
+    ]);
+    expect(contents(here)).toEqual(all);
+  });
+
+  it("comes there as well where a file or a link has the place of its folder", async () => {
+    made("blocked", { "0/files/a/x": "a", "0/files/b/y": "b", "0/files/c": "c" });
+    const outside = mkdtempSync(join(folder, "outside-"));
+    write({ a: "mine" });
+    symlinkSync(outside, join(here, "b"));
+    const brought = await bringBack(fileServer(), "blocked", {
+      sync: { directory: here, entries: [] },
+    });
+    expect(brought).toMatchObject({ into: join(here, "blocked"), files: 3 });
+    expect(brought?.notices).toEqual([expect.stringContaining("has another a and 1 more already")]);
+    expect(Object.keys(contents(join(here, "blocked")))).toEqual(["a/x", "b/y", "c"]);
+    expect([readFileSync(join(here, "a"), "utf8"), readdirSync(outside)]).toEqual(["mine", []]);
+  });
+
+  it("comes to it with --download, too", async () => {
+    made("loaded", { "0/files/x": "theirs", "1/files/x": "theirs" });
+    write({ "0/x": "mine" });
+    const brought = await bringBack(fileServer(), "loaded", { download: here });
+    expect(brought).toMatchObject({ into: join(here, "loaded"), files: 2 });
+    expect(Object.keys(contents(here))).toEqual(["0/x", "loaded/0/x", "loaded/1/x"]);
   });
 });
 
