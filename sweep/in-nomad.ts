@@ -13,6 +13,8 @@ export const SWEEP_META = "homelab_mlflow_sweep";
 export const COMMAND_META = "homelab_mlflow_sweep_command";
 /** Key in a job's meta: "true" where what the tasks leave is kept on the volume for files. */
 export const KEPT_META = "homelab_mlflow_sweep_kept";
+/** Key in a job's meta of the file stores that its tasks and sidecars use, with commas; missing where they use none. */
+export const FILESTORES_META = "homelab_mlflow_sweep_filestores";
 /** Key in a job's meta of the MLflow that the tasks log to, see tracker.ts. */
 export const TRACKER_META = "homelab_mlflow_sweep_tracker";
 /** Key in a job's meta: "true" where the first failure ends the sweep. */

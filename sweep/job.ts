@@ -8,6 +8,7 @@ import { FILESTORES } from "./files-input.ts";
 import {
   COMMAND_META,
   FAIL_FAST_META,
+  FILESTORES_META,
   KEPT_META,
   ONLY_ITEM,
   ROUNDS_META,
@@ -66,6 +67,7 @@ export function sweepJob(
       [FAIL_FAST_META]: String(failFast),
       [KEPT_META]: String(volume?.keeps ?? false),
       [TRACKER_META]: tracker,
+      ...metaOfStores(input),
       ...(input.maxWorkers !== undefined && sidecars.length === 0 ? { [ROUNDS_META]: "" } : {}),
     },
     constraints: input.constraints,
@@ -101,6 +103,11 @@ export function sweepJob(
           })
         : "",
   });
+}
+
+function metaOfStores({ files, sidecars }: SweepWork["input"]): Record<string, string> {
+  const all = [...files.filestores, ...sidecars.flatMap(({ filestores }) => filestores)];
+  return all.length > 0 ? { [FILESTORES_META]: [...new Set(all)].join(",") } : {};
 }
 
 function expectToFit(work: SweepWork): void {

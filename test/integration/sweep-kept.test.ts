@@ -15,6 +15,7 @@ import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { execa } from "execa";
 import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from "vitest";
+import { sweepsAtWork } from "../../cli/files/at-work.ts";
 import { type Context, contextOf } from "../../cli/sweep/context.ts";
 import { keepBefore } from "../../cli/sweep/kept.ts";
 import { ROOT } from "../../config/load.ts";
@@ -132,12 +133,13 @@ function sweep(...args: string[]) {
 }
 
 /** Registers a sweep as one whose tasks' files are kept: these here have no volume. */
-async function registerKept(name: string, script: string): Promise<void> {
+async function registerKept(name: string, script: string, filestores?: string): Promise<void> {
   writeFileSync(join(directory, "script.sh"), script);
   const asked = ["--name", name, "--map-over-values", "a,b", "--dry-run", "--json"];
   const { stdout } = await sweep("run", ...options, ...asked, "--", "script.sh", "$SWEEP_INPUT");
   const { job } = JSON.parse(stdout);
-  const hcl = job.replace(/(homelab_mlflow_sweep_kept"?\s*=\s*)"false"/, '$1"true"');
+  const stores = filestores ? `\nhomelab_mlflow_sweep_filestores = "${filestores}"` : "";
+  const hcl = job.replace(/(homelab_mlflow_sweep_kept"?\s*=\s*)"false"/, `$1"true"${stores}`);
   expect(hcl).not.toBe(job);
   const path = `nomad/jobs/${name}/sweep/task`;
   await context.nomad.put(`/var/${path}`, { Path: path, Items: { secrets: "\n", only: "\n" } });
@@ -261,5 +263,26 @@ describe("the files of a sweep that are asked for", () => {
     ]);
     expect(manifest("own").tasks.some(({ run }) => run)).toBe(false);
     expect(asked).toEqual([]);
+  });
+});
+
+describe("a file store", () => {
+  const usersOf = async (store: string) => (await sweepsAtWork(context, store)).user;
+
+  it("is used by a sweep that runs, and no longer when that has ended", async () => {
+    const go = join(directory, "go-on");
+    await registerKept("busy", `until test -e ${go}; do sleep 0.1; done`, "images,more");
+    const target = expect.objectContaining({ namespace: "default" });
+    for (const store of ["images", "more"])
+      expect(await usersOf(store)).toEqual({ sweep: "busy", target });
+    expect(await usersOf("mor")).toBeUndefined();
+    expect(await sweepsAtWork(context, "busy")).toEqual({
+      own: { sweep: "busy", target },
+      user: undefined,
+    });
+    writeFileSync(go, "");
+    await untilState("busy", "done");
+    expect(await usersOf("images")).toBeUndefined();
+    expect((await sweepsAtWork(context, "busy")).own).toBeUndefined();
   });
 });

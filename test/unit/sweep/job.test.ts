@@ -24,6 +24,7 @@ function job(options: Record<string, unknown>, script = "true", more: Partial<Ho
     ["script.sh", "$SWEEP_INPUT"],
     { name: "mine", ...options },
     config.sweep,
+    config.volumes.files !== undefined,
   );
   const target = { region: "global", namespace: "default" };
   return sweepJob(sweepWork(input, {}), config, target, { tasks: "python:3.12" });
@@ -47,6 +48,13 @@ describe("the job of a sweep", () => {
     expect(() =>
       job(options, "true", { nomad: { nodePool: "all", datacenters: ["dc*"] } }),
     ).toThrow(/--max-workers: found nomad.nodePool "all" with several/);
+  });
+
+  it("names the file stores that it uses, where there are any", () => {
+    const volumes = { ...smallConfig().volumes, files: { source: { directory: "/srv/files" } } };
+    const hcl = job({ filestore: ["one", "two"] }, "true", { volumes });
+    expect(hcl).toMatch(/homelab_mlflow_sweep_filestores\s*= "one,two"/);
+    expect(job({})).not.toContain("homelab_mlflow_sweep_filestores");
   });
 
   it("tries a task once, or as often as asked for, and lets a retry be forced", () => {

@@ -132,6 +132,7 @@ describe("--tracker", () => {
     const hcl = sweepJob(sweepWork(input, {}), own, target, images);
     expect(hcl).toContain('"sqlite:////scratch/filestores/mine-mlflow/mlflow.db"');
     expect(hcl).toMatch(/volume_mount \{[\s\S]*?destination = "\/scratch\/filestores"/);
+    expect(hcl).toMatch(/homelab_mlflow_sweep_filestores\s*= "mine-mlflow"/);
     const given = { ...{ name: "mine", tracker: "sidecar" }, sidecarSpec: "sidecars.yaml" };
     expect(readInput(["script.sh"], given, config.sweep, true).notices).toEqual([]);
   });
