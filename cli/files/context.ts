@@ -68,6 +68,17 @@ export async function folderOf(server: FileServer, name: string): Promise<string
   throw new UserError([`${name}: no store or sweep of that name; stores: ${known}`], BAD_INPUT);
 }
 
+/** A store would hide what is kept of a sweep of its name. @throws UserError where there is such a sweep, and no store yet */
+export async function expectNotOfSweep(server: FileServer, store: string): Promise<void> {
+  if (kept(await server.stores(), store)?.kind !== "sweep") return;
+  throw new UserError(
+    [
+      `--store: found ${store}, a sweep whose files are kept, which a store of that name would hide; expected another name (npx homelab files rm ${store} deletes the sweep's files)`,
+    ],
+    BAD_INPUT,
+  );
+}
+
 function kept(all: readonly Kept[], name: string): Kept | undefined {
   const named = all.filter((each) => each.name === name);
   return named.find(({ kind }) => kind === "store") ?? named[0];

@@ -7,7 +7,7 @@ import { files, size } from "../../files/size.ts";
 import { upload } from "../../files/upload.ts";
 import { BAD_INPUT } from "../exit-code.ts";
 import { contextOf } from "../sweep/context.ts";
-import { expectAll, read, withFiles } from "./context.ts";
+import { expectAll, expectNotOfSweep, read, withFiles } from "./context.ts";
 
 export interface UploadOptions {
   readonly store: string;
@@ -27,7 +27,10 @@ export async function uploadTo(
   ]);
   const { entries, problems } = await scan(directory);
   if (problems.length > 0) throw new UserError(problems, BAD_INPUT);
-  const done = await withFiles(context, (server) => upload(server, directory, entries, store));
+  const done = await withFiles(context, async (server) => {
+    await expectNotOfSweep(server, store);
+    return upload(server, directory, entries, store);
+  });
   if (json) return console.log(JSON.stringify({ store, ...done }, undefined, 2));
   console.log(
     `${store}: ${files(done.sent)} sent (${size(done.bytes)}), ${done.same} there already`,

@@ -231,6 +231,12 @@ print("warned", file=sys.stderr)
     // The two outputs may run into each other.
     expect([log.includes("value b\n"), log.includes("warned")]).toEqual([true, true]);
     expect(readFileSync(join(into, "tasks/1/files/model-b.txt"), "utf8")).toBe("1,2\nb");
+    const hiding = await homelab("files", "upload", into, "--store", "synced");
+    expect([hiding.exitCode, hiding.stderr]).toEqual([
+      2,
+      expect.stringContaining("error: --store: found synced, a sweep whose files are kept"),
+    ]);
+    expect(existsSync(join(volume, "synced"))).toBe(false);
     const again = await sweep(...args, "--", "true");
     expect(again.exitCode).toBe(2);
     expect(again.stderr).toContain("--name synced: the volume for files has what an earlier sweep");

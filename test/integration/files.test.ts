@@ -24,6 +24,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { execa } from "execa";
 import { pack } from "tar-stream";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import { expectNotOfSweep } from "../../cli/files/context.ts";
 import { UserError } from "../../config/errors.ts";
 import { ROOT } from "../../config/load.ts";
 import { download } from "../../files/download.ts";
@@ -339,6 +340,18 @@ describe("what the tasks of a sweep made", () => {
     const brought = await bringBack(fileServer(), "loaded", { download: here });
     expect(brought).toMatchObject({ into: join(here, "loaded"), files: 2 });
     expect(Object.keys(contents(here))).toEqual(["0/x", "loaded/0/x", "loaded/1/x"]);
+  });
+});
+
+describe("the name of a new store", () => {
+  it("is not that of a sweep whose files are kept", async () => {
+    write({ "sweeps/user/sweep.json": "{}", "sweeps/both/sweep.json": "{}", "both/x": "" }, volume);
+    const refused = async (store: string) => problemsOf(expectNotOfSweep(fileServer(), store));
+    expect(await refused("user")).toEqual([
+      expect.stringMatching(/^--store: found user, a sweep whose files are kept, .*another name/),
+    ]);
+    // What is hidden already is no worse for it.
+    for (const store of ["both", "neither"]) expect(await refused(store)).toEqual([]);
   });
 });
 
