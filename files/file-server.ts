@@ -131,9 +131,12 @@ export class FileServer {
     if (status !== 200) throw problemsOf(status, text);
   }
 
-  /** Removes a file, or a folder with all in it. @throws UserError */
-  async remove(path: string): Promise<void> {
-    await this.answer("DELETE", "/tree", { path });
+  /** Removes a file, or a folder with all in it. @returns whether there was one. @throws UserError */
+  async remove(path: string): Promise<boolean> {
+    const { statusCode, body } = await this.send("DELETE", "/tree", { path });
+    const text = await this.read(body);
+    if (![200, 404].includes(statusCode)) throw problemsOf(statusCode, text);
+    return statusCode === 200;
   }
 
   /** Ends the connections. */

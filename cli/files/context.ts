@@ -1,7 +1,7 @@
 import { UserError } from "../../config/errors.ts";
 import type { FileServer, Kept } from "../../files/file-server.ts";
 import { withFileServer } from "../../files/helper.ts";
-import { sweepFolder } from "../../files/paths.ts";
+import { pathInStore, sweepFolder } from "../../files/paths.ts";
 import { Interrupted } from "../../lab/errors.ts";
 import { Wrong } from "../../sweep/wrong.ts";
 import { BAD_INPUT } from "../exit-code.ts";
@@ -66,6 +66,15 @@ export async function folderOf(server: FileServer, name: string): Promise<string
   const stores = all.filter(({ kind }) => kind === "store").map((each) => each.name);
   const known = stores.length > 0 ? stores.join(", ") : "there is none yet";
   throw new UserError([`${name}: no store or sweep of that name; stores: ${known}`], BAD_INPUT);
+}
+
+/** Of a path that nothing is at. */
+export function nothingAt(store: string, path?: string): UserError {
+  const problem =
+    path === undefined
+      ? `${store}: it is gone since; npx homelab files list shows what there is`
+      : `${store}/${pathInStore(path)}: there is nothing; npx homelab files list ${store} shows what there is`;
+  return new UserError([problem], BAD_INPUT);
 }
 
 /** A store would hide what is kept of a sweep of its name. @throws UserError where there is such a sweep, and no store yet */

@@ -2,7 +2,7 @@ import { filesVolume } from "../../files/job.ts";
 import { pathInStore, storeName } from "../../files/paths.ts";
 import { size } from "../../files/size.ts";
 import { contextOf } from "../sweep/context.ts";
-import { expectAll, folderOf, read, withFiles } from "./context.ts";
+import { expectAll, folderOf, nothingAt, read, withFiles } from "./context.ts";
 
 export interface ListOptions {
   readonly json?: boolean;
@@ -25,7 +25,9 @@ export async function list(
   const entries = await withFiles(context, async (server) => {
     const folder = await folderOf(server, store);
     const at = path === undefined ? folder : `${folder}/${pathInStore(path)}`;
-    return (await server.tree(at, { sha256 })) ?? [];
+    const found = await server.tree(at, { sha256 });
+    if (!found) throw nothingAt(store, path);
+    return found;
   });
   const sorted = entries.toSorted((a, b) => (a.path < b.path ? -1 : 1));
   if (json) return console.log(JSON.stringify(sorted, undefined, 2));

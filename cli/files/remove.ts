@@ -5,7 +5,7 @@ import { pathInStore, SWEEPS, storeName } from "../../files/paths.ts";
 import { BAD_INPUT } from "../exit-code.ts";
 import { asking, contextOf, sweepCommand } from "../sweep/context.ts";
 import { type AtWork, sweepsAtWork } from "./at-work.ts";
-import { expectAll, folderOf, read, withFiles } from "./context.ts";
+import { expectAll, folderOf, nothingAt, read, withFiles } from "./context.ts";
 
 export interface RemoveOptions {
   readonly yes?: boolean;
@@ -39,7 +39,8 @@ export async function remove(
       const command = sweepCommand({ ...context, target: needed.target }, `stop ${needed.sweep}`);
       throw new UserError([whyNot(store, needed, isOwn, command)], BAD_INPUT);
     }
-    await server.remove(path === undefined ? folder : `${folder}/${pathInStore(path)}`);
+    const at = path === undefined ? folder : `${folder}/${pathInStore(path)}`;
+    if (!(await server.remove(at))) throw nothingAt(store, path);
   });
   console.log(json ? JSON.stringify({ removed: shown }, undefined, 2) : `${shown}: deleted`);
 }

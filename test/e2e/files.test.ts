@@ -119,6 +119,12 @@ describe.skipIf(late)("a file store", () => {
     const entries = JSON.parse(await well("files", "list", "images", "--json", "--sha256"));
     const sha256 = createHash("sha256").update("hello").digest("hex");
     expect(entries).toContainEqual(expect.objectContaining({ path: "a.txt", size: 5, sha256 }));
+    expect(await homelab("files", "list", "images", "nope")).toMatchObject({
+      exitCode: 2,
+      stderr: expect.stringContaining(
+        "error: images/nope: there is nothing; npx homelab files list",
+      ),
+    });
   });
 
   it("gives what a filter names, and writes over nothing unasked", async () => {
@@ -140,6 +146,12 @@ describe.skipIf(late)("a file store", () => {
     const asked = await homelab("files", "rm", "images");
     expect(asked).toMatchObject({ exitCode: 2, stdout: "" });
     expect(asked.stderr).toContain("files rm asks first, and there is no terminal: use --yes");
+    expect(await homelab("files", "rm", "images", "nope", "--yes")).toMatchObject({
+      exitCode: 2,
+      stderr: expect.stringContaining(
+        "error: images/nope: there is nothing; npx homelab files list",
+      ),
+    });
     await well("files", "rm", "images", "a.txt", "--yes");
     expect(existsSync(join(volume, "images", "a.txt"))).toBe(false);
     await well("files", "rm", "images", "--yes");

@@ -16,6 +16,9 @@ import { dirname, join } from "node:path";
 import { execa } from "execa";
 import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from "vitest";
 import { sweepsAtWork } from "../../cli/files/at-work.ts";
+import { list } from "../../cli/files/list.ts";
+import { remove } from "../../cli/files/remove.ts";
+import { uploadTo } from "../../cli/files/upload.ts";
 import { type Context, contextOf } from "../../cli/sweep/context.ts";
 import { keepBefore } from "../../cli/sweep/kept.ts";
 import { ROOT } from "../../config/load.ts";
@@ -25,6 +28,11 @@ import { type KeptSweep, keepStatus, readKept } from "../../sweep/kept.ts";
 import { parseJob } from "../../sweep/register.ts";
 import { sweepConfig } from "../sweep-config.ts";
 import { freePorts, type NomadAgent, startNomadAgent } from "./nomad-agent.ts";
+
+// The one of a command runs in a container.
+vi.mock("../../files/helper.ts", () => ({
+  withFileServer: (_: unknown, __: unknown, use: (server: FileServer) => unknown) => use(server),
+}));
 
 const TOKEN = "a-token";
 const NO_RUNS = async () => new Map();
@@ -284,5 +292,52 @@ describe("a file store", () => {
     await untilState("busy", "done");
     expect(await usersOf("images")).toBeUndefined();
     expect((await sweepsAtWork(context, "busy")).own).toBeUndefined();
+  });
+});
+
+describe("a command on files", () => {
+  const refused = (work: Promise<void>, line: RegExp) =>
+    expect(work).rejects.toMatchObject({ exitCode: 2, problems: [expect.stringMatching(line)] });
+  const yes = { yes: true };
+  let before: string | undefined;
+
+  beforeAll(() => {
+    before = process.env.HOMELAB_CONFIG;
+    const file = join(directory, "with-files.config.ts");
+    const files = `volumes: { files: { source: { directory: "${volume}" } },`;
+    writeFileSync(file, sweepConfig(agent.address).replace("volumes: {", files));
+    vi.stubEnv("HOMELAB_CONFIG", file);
+  });
+  afterAll(() => {
+    vi.stubEnv("HOMELAB_CONFIG", before);
+  });
+
+  it("says so where there is nothing at a path, in a line", async () => {
+    write({ "plain/a": "" });
+    const line = /^plain\/no\/path: there is nothing; npx homelab files list plain shows/;
+    await refused(list("plain", "no/path", {}), line);
+    await refused(remove("plain", "no/path/", yes), line);
+  });
+
+  it("deletes no store of a sweep that is not at its end, and nothing in it", async () => {
+    const go = join(directory, "go-away");
+    write({ "inputs/x": "" });
+    await registerKept("at-work", `until test -e ${go}; do sleep 0.1; done`, "inputs");
+    const line =
+      /^inputs: the sweep at-work, which uses the store, is not at its end, .*npx homelab sweep stop at-work ends it$/;
+    await refused(remove("inputs", undefined, yes), line);
+    await refused(remove("inputs", "x", yes), line);
+    expect(existsSync(join(volume, "inputs", "x"))).toBe(true);
+    writeFileSync(go, "");
+    await untilState("at-work", "done");
+    await remove("inputs", undefined, yes);
+    expect(existsSync(join(volume, "inputs"))).toBe(false);
+  });
+
+  it("makes no store that hides a sweep's files", async () => {
+    begun("hidden");
+    const line = /^--store: found hidden, a sweep whose files are kept/;
+    await refused(uploadTo(join(volume, "plain"), { store: "hidden" }), line);
+    expect(existsSync(join(volume, "hidden"))).toBe(false);
   });
 });
