@@ -20,7 +20,7 @@ import { list } from "../../cli/files/list.ts";
 import { remove } from "../../cli/files/remove.ts";
 import { uploadTo } from "../../cli/files/upload.ts";
 import { type Context, contextOf } from "../../cli/sweep/context.ts";
-import { keepBefore } from "../../cli/sweep/kept.ts";
+import { afterSweep, keepBefore } from "../../cli/sweep/kept.ts";
 import { ROOT } from "../../config/load.ts";
 import { FileServer } from "../../files/file-server.ts";
 import { gatherSweep } from "../../sweep/gather.ts";
@@ -339,5 +339,30 @@ describe("a command on files", () => {
     const line = /^--store: found hidden, a sweep whose files are kept/;
     await refused(uploadTo(join(volume, "plain"), { store: "hidden" }), line);
     expect(existsSync(join(volume, "hidden"))).toBe(false);
+  });
+
+  it("brings a sweep's files and says where they are, or how they can be got", async () => {
+    const into = join(directory, "into");
+    const sweep = { ...manifest("asked-for"), name: "back" };
+    const back = async () => {
+      const said: string[] = [];
+      await afterSweep(await contextOf(), sweep, { download: into }, (line) => said.push(line));
+      return said;
+    };
+    begun("back");
+    write({ "sweeps/back/tasks/0/files/x": "1" });
+    expect(await back()).toEqual([`back: 1 file to ${into}`]);
+    write({ "sweeps/back/tasks/0/files/x": "another" });
+    expect(await back()).toEqual([
+      `back: 1 file to ${into}/back`,
+      `${into} has another 0/x already, which nothing is written over: all is in ${into}/back`,
+    ]);
+    write({ "sweeps/back/tasks/0/files/x": "and another" });
+    await expect(back()).rejects.toMatchObject({
+      exitCode: 1,
+      problems: [
+        `${into}: found another 0/x here already, and another back/0/x; npx homelab files download back --into ${into}/back-2 gets what the tasks made`,
+      ],
+    });
   });
 });
