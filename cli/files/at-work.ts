@@ -17,7 +17,7 @@ export async function sweepsAtWork(
   name: string,
 ): Promise<{ readonly own?: AtWork; readonly user?: AtWork }> {
   type Stub = Pick<NomadJob, "ID" | "Meta"> & { readonly Namespace: string };
-  const all = (await nomad.get<Stub[]>("/jobs", { meta: "true", namespace: "*" })) ?? [];
+  const all = await nomad.list<Stub>("/jobs", { meta: "true", namespace: "*" });
   const sweeps = all.filter(({ Meta }) => Meta?.[SWEEP_META] !== undefined);
   const firstAtWork = async (stubs: readonly Stub[]) => {
     for (const { ID, Namespace } of stubs) {
