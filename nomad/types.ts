@@ -21,7 +21,7 @@ export interface NomadJob {
       | null;
     readonly Tasks: readonly {
       readonly Name: string;
-      readonly Config: { readonly image?: string };
+      readonly Config: { readonly image?: string; readonly args?: readonly string[] };
       readonly Resources: { readonly MemoryMB: number };
       readonly Templates:
         | readonly { readonly DestPath: string; readonly EmbeddedTmpl: string }[]

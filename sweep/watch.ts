@@ -6,7 +6,7 @@ import { forgetSecrets, stopSweep } from "./control.ts";
 import { gatherSweep, type SweepStatus } from "./gather.ts";
 import { LatestLine } from "./logs.ts";
 import { endLine, headline, isEnded, taskName } from "./render.ts";
-import { sidecarsLine } from "./sidecars/lines.ts";
+import { SidecarsNews } from "./sidecars/lines.ts";
 
 const POLL_MS = 1_000;
 /** While more tasks than these are to end, Nomad is asked less often. */
@@ -25,6 +25,8 @@ export interface WatchOptions {
   readonly signal: AbortSignal;
   /** A screen that changes, or lines. */
   readonly isTerminal: boolean;
+  /** Command that stops the sweep. */
+  readonly stop: string;
   /** Gets lines that stay. */
   readonly say: (line: string) => void;
 }
@@ -41,13 +43,15 @@ export async function watch(
   name: string,
   options: WatchOptions,
 ): Promise<Watched> {
+  const news = new SidecarsNews(nomad, options.stop);
   if (!options.isTerminal) {
     let open: readonly number[] = [];
-    let told: string | undefined;
-    return follow(nomad, name, options, async ({ tasks, sidecars }) => {
-      const line = sidecarsLine(sidecars);
-      if (line && line !== told) options.say(line);
-      told = line;
+    let told: readonly string[] = [];
+    return follow(nomad, name, options, async (sweep) => {
+      const { tasks } = sweep;
+      const lines = await news.read(sweep);
+      if (lines !== told) for (const line of lines) options.say(line);
+      told = lines;
       // What has ended before is in the table at the end.
       for (const task of tasks.filter((each) => isEnded(each) && open.includes(each.id)))
         options.say(endLine(task));
@@ -63,9 +67,9 @@ export async function watch(
         task: async (_, task) => {
           watched = follow(nomad, name, options, async (sweep) => {
             task.title = headline(sweep);
-            const sidecars = sidecarsLine(sweep.sidecars);
+            const sidecars = await news.read(sweep);
             const lines = await runningLines(nomad, sweep, latest);
-            task.output = [...(sidecars ? [sidecars] : []), ...lines].join("\n");
+            task.output = [...sidecars, ...lines].join("\n");
           });
           // A mark beside the line; what there is to say comes after the screen.
           const { sweep } = await watched;

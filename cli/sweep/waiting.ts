@@ -41,6 +41,7 @@ export async function waitFor(
     timeout: options.timeout,
     failFast: options.failFast,
     signal: leaving.signal,
+    stop: sweepCommand(context, `stop ${name}`),
     isTerminal: process.stdout.isTTY === true && !options.json,
     say: options.json ? console.error : console.log,
   }).finally(() => process.off("SIGINT", leave).off("SIGTERM", leave));
@@ -81,7 +82,8 @@ export async function tell(
   }
   console.log(table(sweep, runs).join("\n"));
   if (isOfSweep(sweep.tracker) && url) console.log(`MLflow, meanwhile: ${url}`);
-  for (const line of await sidecarsLines(context.nomad, sweep)) console.log(line);
+  const stop = sweepCommand(context, `stop ${sweep.name}`);
+  for (const line of await sidecarsLines(context.nomad, sweep, stop)) console.log(line);
   const failed = firstFailure(sweep);
   if (!failed?.allocation) return;
   await untilWritten([failed]);

@@ -15,6 +15,10 @@ export type SidecarsState = "waiting" | "starting" | "running" | "ended" | "fail
 export interface SidecarsStatus {
   readonly names: readonly string[];
   readonly state: SidecarsState;
+  /** Seconds that a task waits for them at most; missing where the job does not say. */
+  readonly timeout?: number;
+  /** While they start: what of them has failed before, and how. */
+  readonly failedBefore?: string;
   /** Of a failure: what failed, and how. */
   readonly reason?: string;
   /** Of a failure: the tasks of the allocation whose last output tells of it. */
@@ -37,11 +41,20 @@ export function sidecarsStatus(
   const tasks = group.Tasks.map(({ Name }) => Name);
   const names = tasks.filter((each) => each !== READY_TASK && each !== WATCH_TASK);
   const [newest] = newestOfTracker(allocations);
-  if (!newest) return { names, state: job.Stop ? "ended" : "waiting", telling: [] };
-  const at = { names, node: newest.NodeName, allocation: newest.ID };
+  const all = { names, timeout: timeoutOf(group.Tasks) };
+  if (!newest) return { ...all, state: job.Stop ? "ended" : "waiting", telling: [] };
+  const at = { ...all, node: newest.NodeName, allocation: newest.ID };
   const failure = newest.ClientStatus === "failed" ? whyFailed(newest, names) : undefined;
   if (failure) return { ...at, state: "failed", ...failure };
-  return { ...at, state: stateOf(newest, job.Stop), telling: [] };
+  const state = stateOf(newest, names, job.Stop);
+  const before = state === "starting" ? failedBefore(newest, names) : undefined;
+  return { ...at, state, failedBefore: before, telling: [] };
+}
+
+/** As the template of the group has it. */
+function timeoutOf(tasks: NomadJob["TaskGroups"][number]["Tasks"]): number | undefined {
+  const [, seconds] = tasks.find(({ Name }) => Name === READY_TASK)?.Config.args ?? [];
+  return Number(seconds) || undefined;
 }
 
 /** The allocations of the sidecars, the newest first. */
@@ -51,11 +64,17 @@ export function newestOfTracker(allocations: readonly NomadAllocation[]): NomadA
     .sort((a, b) => b.CreateIndex - a.CreateIndex);
 }
 
-function stateOf({ ClientStatus, TaskStates }: NomadAllocation, stopped: boolean): SidecarsState {
+function stateOf(
+  { ClientStatus, TaskStates }: NomadAllocation,
+  names: readonly string[],
+  stopped: boolean,
+): SidecarsState {
   switch (ClientStatus) {
     case "running":
       // Before it the sidecars run, and do not answer yet.
-      return TaskStates?.[WATCH_TASK]?.State === "running" ? "running" : "starting";
+      if (TaskStates?.[WATCH_TASK]?.State !== "running") return "starting";
+      // One that has ended waits a while until it is started again.
+      return names.some((name) => TaskStates[name]?.State === "pending") ? "starting" : "running";
     case "complete":
     case "failed":
       return "ended";
@@ -64,6 +83,21 @@ function stateOf({ ClientStatus, TaskStates }: NomadAllocation, stopped: boolean
     default:
       return stopped ? "ended" : "waiting";
   }
+}
+
+/** Of sidecars that Nomad has started again, or is about to. */
+function failedBefore(
+  { TaskStates }: NomadAllocation,
+  names: readonly string[],
+): string | undefined {
+  const told = names.flatMap((name) => {
+    const state = TaskStates?.[name];
+    if (!state?.Restarts) return [];
+    const often = state.Restarts === 1 ? "once" : `${state.Restarts} times`;
+    const whose = names.length === 1 ? "" : `${name} `;
+    return [`${whose}failed ${often}, ${howEnded(state)} last`];
+  });
+  return told.length > 0 ? told.join("; ") : undefined;
 }
 
 /** Undefined where it ended as it should, for tasks that failed. */
@@ -81,8 +115,12 @@ function whyFailed({ TaskStates }: NomadAllocation, names: readonly string[]) {
     const reason = `${name} needed more than its memory and was killed`;
     return { reason, telling: [name], finishedAt };
   }
-  const how = end ? `exit code ${end.ExitCode}` : lastWords(state);
-  return { reason: `${name} failed: ${how}`, telling: [name], finishedAt };
+  return { reason: `${name} failed: ${howEnded(state)}`, telling: [name], finishedAt };
+}
+
+function howEnded(state: NomadTaskState): string {
+  const end = state.Events?.findLast(({ Type }) => Type === "Terminated");
+  return end ? `exit code ${end.ExitCode}` : lastWords(state);
 }
 
 function finished({ FinishedAt }: NomadTaskState): number {

@@ -3,6 +3,7 @@ import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { gatherSweep } from "../../sweep/gather.ts";
+import { parseJob } from "../../sweep/register.ts";
 import { SMALL, sweepUser } from "./sweep-user.ts";
 
 const PATIENCE = { timeout: 60_000, interval: 200 };
@@ -64,6 +65,56 @@ esac
     expect(seen()).toContain("detached: the sweep goes on; npx homelab sweep wait left comes back");
     go();
     expect((await sweep("wait", "left")).exitCode).toBe(0);
+  });
+});
+
+describe("a sidecar that dies", () => {
+  /** Registers a sweep whose sidecar needs no container; its task waits for ever. */
+  async function withSidecar(name: string, sidecar: string) {
+    writeFileSync(join(directory, "script.sh"), "sleep 600");
+    const args = [...SMALL, "--name", name, "--map-over-values", "a", "--dry-run", "--json"];
+    const { stdout } = await sweep("run", ...args, "--", "script.sh");
+    const parsed = await parseJob(user.api(), JSON.parse(stdout).job);
+    const job = parsed as { readonly TaskGroups: readonly object[] };
+    const task = (Name: string, script: string, Lifecycle?: object) => ({
+      ...{ Name, Driver: "raw_exec", Lifecycle, Resources: { CPU: 10, MemoryMB: 10 } },
+      Config: { command: "/bin/sh", args: ["-c", script] },
+    });
+    const group = {
+      ...{ Name: "tracker", Count: 1 },
+      RestartPolicy: { Attempts: 1, Interval: 600e9, Delay: 4e9, Mode: "fail" },
+      ReschedulePolicy: { Attempts: 0, Unlimited: false },
+      Tasks: [
+        task("mlflow", sidecar, { Hook: "prestart", Sidecar: true }),
+        task("ready", "sleep 600", { Hook: "prestart" }),
+        task("watch", "sleep 600"),
+      ],
+    };
+    const Job = { ...job, TaskGroups: [...job.TaskGroups, group] };
+    const path = `nomad/jobs/${name}/sweep/task`;
+    await user.api().put(`/var/${path}`, { Path: path, Items: { secrets: "\n", only: "\n" } });
+    await user.api().post("/jobs", { Job });
+  }
+
+  it("is told of while Nomad starts it again, and then with its last output at once", async () => {
+    await withSidecar("dying", "echo no such option: --prot >&2; exit 3");
+    const status = async () => (await sweep("status", "dying")).stdout;
+    await expect
+      .poll(status, PATIENCE)
+      .toMatch(/^sidecar mlflow: starting on \S+, failed once, exit code 3 last$/m);
+    const waiting = start(["wait", "dying"]);
+    let seen = "";
+    waiting.stdout.on("data", (data) => {
+      seen += data;
+    });
+    const failed =
+      "sidecar mlflow: mlflow failed: exit code 3; tasks that wait for it fail in time, npx homelab sweep stop dying ends them now\n  mlflow: no such option: --prot";
+    await expect.poll(() => seen, PATIENCE).toContain(failed);
+    expect(await status()).toContain(failed);
+    expect((await sweep("stop", "dying")).exitCode).toBe(0);
+    const { exitCode, stdout } = await waiting;
+    expect(exitCode).toBe(1);
+    expect(stdout.split(failed)).toHaveLength(2);
   });
 });
 

@@ -119,11 +119,37 @@ describe("the sidecars", () => {
 
   it("are told of in a line while tasks may wait for them", () => {
     const line = (...args: Parameters<typeof allocation>) =>
-      sidecarsLine(sidecarsStatus(job, [allocation(...args)]));
+      sidecarsLine(sidecarsStatus(job, [allocation(...args)]), "sweep stop mine");
     expect(line("running", { watch: state("pending") })).toBe("sidecar mlflow: starting on m700");
     expect(line("running", { watch: state("running") })).toBeUndefined();
     expect(line("failed", { mlflow: failed(2, "2026-01-01T00:01:00Z") })).toBe(
-      "sidecar mlflow: mlflow failed: exit code 2; tasks that wait for it fail in time, sweep stop ends them now",
+      "sidecar mlflow: mlflow failed: exit code 2; tasks that wait for it fail in time, sweep stop mine ends them now",
     );
+  });
+
+  it("are told of with how long tasks wait for them, as the job has it", () => {
+    const ready = { ...task("ready"), Config: { args: ["ready", "90", "mlflow:5000"] } };
+    const Tasks = [task("mlflow"), ready, task("watch")];
+    const timed = { ...job, TaskGroups: [{ Name: "tracker", Count: 1, Tasks }] };
+    const over = allocation("failed", { mlflow: failed(2, "2026-01-01T00:01:00Z") });
+    expect(sidecarsLine(sidecarsStatus(timed, [over]), "sweep stop mine")).toBe(
+      "sidecar mlflow: mlflow failed: exit code 2; tasks that wait for it fail 90 s after they began, sweep stop mine ends them now",
+    );
+  });
+
+  it("start again where one has failed, which is told with how often and how", () => {
+    const line = (mlflow: NomadTaskState, watch: string) => {
+      const states = { mlflow, watch: state(watch) };
+      return sidecarsLine(sidecarsStatus(job, [allocation("running", states)]), "");
+    };
+    const { Events } = failed(1, "");
+    const pending = (Restarts: number) => state("pending", { Restarts, Events });
+    expect(line(pending(1), "pending")).toBe(
+      "sidecar mlflow: starting on m700, failed once, exit code 1 last",
+    );
+    expect(line(pending(2), "running")).toBe(
+      "sidecar mlflow: starting on m700, failed 2 times, exit code 1 last",
+    );
+    expect(line(state("running", { Restarts: 2, Events }), "running")).toBeUndefined();
   });
 });
