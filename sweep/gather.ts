@@ -10,6 +10,7 @@ import {
   SWEEP_META,
   TASK,
   TRACKER_META,
+  TRACKER_STORES_META,
 } from "./in-nomad.ts";
 import { NOT_KEPT } from "./outputs.ts";
 import { roundsOf, taskIndex, versionOf } from "./rounds.ts";
@@ -77,6 +78,8 @@ export interface SweepStatus {
   readonly tasks: readonly TaskStatus[];
   /** The MLflow that its tasks log to, see tracker.ts. */
   readonly tracker: string;
+  /** File stores of a tracker that ends with the sweep; missing where nobody knows. */
+  readonly trackerStores?: readonly string[];
   /** Missing where it has none. */
   readonly sidecars?: SidecarsStatus;
 }
@@ -186,6 +189,7 @@ export function sweepStatus(
     ...totalsOf(tasks),
     tasks,
     tracker: trackerOfJob(job),
+    trackerStores: trackerStoresOfJob(job),
     sidecars: sidecarsStatus(job, allocations),
   };
 }
@@ -193,6 +197,11 @@ export function sweepStatus(
 /** The MLflow that its tasks log to, see tracker.ts. */
 export function trackerOfJob({ Meta }: NomadJob): string {
   return Meta?.[TRACKER_META] ?? SERVICE;
+}
+
+/** As trackerStores has them. */
+export function trackerStoresOfJob({ Meta }: NomadJob): readonly string[] | undefined {
+  return Meta?.[TRACKER_STORES_META]?.split(",").filter((each) => each !== "");
 }
 
 /** The tasks that a job was registered with. @throws UnreadableSweep */

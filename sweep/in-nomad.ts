@@ -17,6 +17,8 @@ export const KEPT_META = "homelab_mlflow_sweep_kept";
 export const FILESTORES_META = "homelab_mlflow_sweep_filestores";
 /** Key in a job's meta of the MLflow that the tasks log to, see tracker.ts. */
 export const TRACKER_META = "homelab_mlflow_sweep_tracker";
+/** Key in a job's meta of the file stores of that MLflow, with commas, where it is a sidecar. */
+export const TRACKER_STORES_META = "homelab_mlflow_sweep_tracker_stores";
 /** Key in a job's meta: "true" where the first failure ends the sweep. */
 export const FAIL_FAST_META = "homelab_mlflow_sweep_fail_fast";
 

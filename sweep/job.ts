@@ -15,11 +15,12 @@ import {
   SECRETS_ITEM,
   SWEEP_META,
   TRACKER_META,
+  TRACKER_STORES_META,
   variableOf,
 } from "./in-nomad.ts";
 import { SCRIPT_FILE, type SweepWork, taskScript, valuesText } from "./runner.ts";
 import { ADDRESSES_FILE, addressesTemplate, portsOf, trackerGroup } from "./sidecars/group.ts";
-import { SERVICE } from "./tracker.ts";
+import { SERVICE, trackerStores } from "./tracker.ts";
 
 /**
  * Bytes of the script that runs the tasks, with the user's and the values in it. It is part of the job,
@@ -53,6 +54,7 @@ export function sweepJob(
   const { input, volume } = work;
   expectToFit(work);
   const { name, tasks, command, failFast, sidecars } = input;
+  const stores = trackerStores(tracker, sidecars);
   const owner = `${config.image.uid}:${config.image.gid}`;
   return render("sweep.nomad.hcl", {
     name,
@@ -68,6 +70,7 @@ export function sweepJob(
       [KEPT_META]: String(volume?.keeps ?? false),
       [TRACKER_META]: tracker,
       ...metaOfStores(input),
+      ...(stores ? { [TRACKER_STORES_META]: stores.join(",") } : {}),
       ...(input.maxWorkers !== undefined && sidecars.length === 0 ? { [ROUNDS_META]: "" } : {}),
     },
     constraints: input.constraints,

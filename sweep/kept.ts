@@ -81,7 +81,7 @@ type SweepRecord = SweepStatus & {
 export async function recordOf(
   server: FileServer,
   name: string,
-): Promise<Pick<SweepRecord, "namespace" | "tracker">> {
+): Promise<Pick<SweepRecord, "namespace" | "tracker" | "trackerStores">> {
   return sweepIn(await readTexts(server, sweepFolder(name), [SWEEP_FILE]));
 }
 
@@ -153,7 +153,7 @@ export function compose(
   runs: ReadonlyMap<number, MlflowRun>,
   before?: Pick<KeptSweep, "tasks">,
 ): Omit<KeptSweep, "records"> {
-  const { name, command, submittedAt, failFast, tracker } = sweepIn(texts);
+  const { name, command, submittedAt, failFast, tracker, trackerStores } = sweepIn(texts);
   const tasks = readTaskLines(texts.get(VALUES_FILE) ?? "").map(({ id, input }, index) => {
     const text = texts.get(`${TASKS}/${id}/${TASK_FILE}`);
     const known = text === undefined ? knownEnd(before?.tasks[index]) : ended(id, JSON.parse(text));
@@ -165,6 +165,7 @@ export function compose(
     submittedAt,
     failFast,
     tracker,
+    trackerStores,
     kept: true,
     ...totalsOf(tasks),
     tasks,

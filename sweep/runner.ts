@@ -10,7 +10,7 @@ import { shellText } from "./sidecars/addresses.ts";
 import { portsOf } from "./sidecars/group.ts";
 import { waitForSidecars } from "./sidecars/wait.ts";
 import type { SweepTask } from "./tasks.ts";
-import { SERVICE } from "./tracker.ts";
+import { SERVICE, trackerStores } from "./tracker.ts";
 
 /**
  * Exit code of a task that was started again though it was not asked for: Nomad starts all that
@@ -77,10 +77,13 @@ export function readTaskLines(text: string): Pick<SweepTask, "id" | "input">[] {
 }
 
 /** What is known of a sweep when Nomad has forgotten it; no other sweep has the same. */
-function sweepText({ name, command, failFast, namespace }: SweepInput, tracker: string): string {
-  const known = { name, command: command.join(" ").slice(0, 200), failFast, namespace, tracker };
+function sweepText(input: SweepInput, tracker: string): string {
+  const { name, failFast, namespace, sidecars } = input;
+  const command = input.command.join(" ").slice(0, 200);
+  const logged = { tracker, trackerStores: trackerStores(tracker, sidecars) };
   const submittedAt = new Date().toISOString();
-  return `${JSON.stringify({ ...known, submittedAt, id: randomUUID() })}\n`;
+  const known = { name, command, failFast, namespace, ...logged, submittedAt };
+  return `${JSON.stringify({ ...known, id: randomUUID() })}\n`;
 }
 
 function taskLine({ id, input, parameters }: SweepTask): string {

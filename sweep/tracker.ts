@@ -4,6 +4,7 @@ import type { HomelabConfig } from "../config/schema.ts";
 import type { NomadApi } from "../nomad/api.ts";
 import { sidecarPort } from "./sidecars/addresses.ts";
 import { serviceName } from "./sidecars/group.ts";
+import type { Sidecar } from "./sidecars/sidecar.ts";
 
 /** The deployed one. */
 export const SERVICE = "service";
@@ -27,6 +28,15 @@ export function trackerOf(uri: string, config: HomelabConfig, ports: readonly nu
 /** Whether it ends with the sweep. */
 export function isOfSweep(tracker: string): boolean {
   return OF_SIDECAR.test(tracker);
+}
+
+/** Names of the file stores that a tracker has which ends with the sweep; undefined for another. */
+export function trackerStores(
+  tracker: string,
+  sidecars: readonly Sidecar[],
+): readonly string[] | undefined {
+  const port = Number(OF_SIDECAR.exec(tracker)?.[1]);
+  return sidecars.find(({ ports }) => ports.includes(port))?.filestores;
 }
 
 /** Where the tracker of a sweep is; undefined for one that has ended, or does not answer yet. */

@@ -8,6 +8,7 @@ import { type Back, bringBack } from "../../sweep/bring-back.ts";
 import { gatherSweep, NoSweep, type SweepStatus } from "../../sweep/gather.ts";
 import { type KeptSweep, keepStatus, LEFT_NOTHING, readKept, recordOf } from "../../sweep/kept.ts";
 import { hasFailed, table } from "../../sweep/render.ts";
+import { howToOpen } from "../../sweep/sidecars/kept-runs.ts";
 import { isOfSweep } from "../../sweep/tracker.ts";
 import { withFiles } from "../files/context.ts";
 import { type Context, contextOf } from "./context.ts";
@@ -98,20 +99,26 @@ export async function showKept(
   console.log(`Nomad has forgotten it; npx homelab files download ${name} gets what it left`);
 }
 
-/** The tracker of a sweep that Nomad does not know, see tracker.ts; undefined where nobody does. @throws UserError */
-export async function keptTracker(context: Context, name: string): Promise<string | undefined> {
+/** What a sweep that Nomad does not know logged to; undefined where nobody knows. @throws UserError */
+export async function keptTracker(
+  context: Context,
+  name: string,
+): Promise<Pick<SweepStatus, "tracker" | "trackerStores"> | undefined> {
   return withFiles(context, async (server) => {
     const all = await server.stores();
     const isKept = all.some((each) => each.kind === "sweep" && each.name === name);
-    return isKept ? (await recordOf(server, name)).tracker : undefined;
+    return isKept ? recordOf(server, name) : undefined;
   });
 }
 
 /** A tracker of its own can be asked only while the sweep runs, and no other has the runs. */
-function tellNoRuns({ name, tracker, tasks }: KeptSweep, say: (line: string) => void): void {
+function tellNoRuns(
+  { name, tracker, trackerStores, tasks }: KeptSweep,
+  say: (line: string) => void,
+): void {
   if (!isOfSweep(tracker) || tasks.some(({ run }) => run)) return;
   say(
-    `${name}: its runs are not listed, as its MLflow was a sidecar and has ended; npx homelab sweep open ${name} --data opens what that kept in a file store`,
+    `${name}: its runs are not listed, as its MLflow was a sidecar and has ended; ${howToOpen(name, trackerStores)}`,
   );
 }
 

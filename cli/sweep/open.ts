@@ -1,8 +1,9 @@
 import { clientUrl } from "../../config/client-url.ts";
 import { UserError } from "../../config/errors.ts";
 import type { NomadJob } from "../../nomad/types.ts";
-import { trackerOfJob } from "../../sweep/gather.ts";
+import { trackerOfJob, trackerStoresOfJob } from "../../sweep/gather.ts";
 import { sweepPage } from "../../sweep/page.ts";
+import { howToOpen } from "../../sweep/sidecars/kept-runs.ts";
 import { isOfSweep, SERVICE } from "../../sweep/tracker.ts";
 import { BAD_INPUT } from "../exit-code.ts";
 import { type Context, contextOf, sweepCommand } from "./context.ts";
@@ -37,10 +38,14 @@ async function pageOf(context: Context, name: string): Promise<string> {
     if (error instanceof UserError) return error;
     throw error;
   });
-  let tracker = job && !(job instanceof UserError) ? trackerOfJob(job) : SERVICE;
+  const isKnown = job && !(job instanceof UserError);
+  let tracker = isKnown ? trackerOfJob(job) : SERVICE;
+  let stores = isKnown ? trackerStoresOfJob(job) : undefined;
   let { url, runs, problem } = await trackedRuns(context, { name, tracker });
   if (runs.size === 0 && !job && config.volumes.files) {
-    tracker = (await keptTracker(context, name)) ?? SERVICE;
+    const kept = await keptTracker(context, name);
+    tracker = kept?.tracker ?? SERVICE;
+    stores = kept?.trackerStores;
     if (tracker !== SERVICE)
       ({ url, runs, problem } = await trackedRuns(context, { name, tracker }));
   }
@@ -54,7 +59,7 @@ async function pageOf(context: Context, name: string): Promise<string> {
   throw new UserError(
     [
       isOfSweep(tracker)
-        ? `${name}: its MLflow is a sidecar that does not run; ${todo}, and --data opens what it kept in a file store`
+        ? `${name}: its MLflow is a sidecar that does not run; ${todo}; ${howToOpen(name, stores)}`
         : `${name}: found no run of it in MLflow at ${url ?? clientUrl(config)}; ${todo}, npx homelab doctor of MLflow`,
     ],
     BAD_INPUT,

@@ -140,8 +140,15 @@ function sweep(...args: string[]) {
   });
 }
 
+/** In a jobspec. */
+const SERVICE = 'homelab_mlflow_sweep_tracker = "service"';
+
 /** Registers a sweep as one whose tasks' files are kept: these here have no volume. */
-async function registerKept(name: string, script: string, filestores?: string): Promise<void> {
+async function registerKept(
+  name: string,
+  script: string,
+  { tracker = SERVICE, filestores }: { tracker?: string; filestores?: string } = {},
+): Promise<void> {
   writeFileSync(join(directory, "script.sh"), script);
   const asked = ["--name", name, "--map-over-values", "a,b", "--dry-run", "--json"];
   const { stdout } = await sweep("run", ...options, ...asked, "--", "script.sh", "$SWEEP_INPUT");
@@ -151,7 +158,9 @@ async function registerKept(name: string, script: string, filestores?: string): 
   expect(hcl).not.toBe(job);
   const path = `nomad/jobs/${name}/sweep/task`;
   await context.nomad.put(`/var/${path}`, { Path: path, Items: { secrets: "\n", only: "\n" } });
-  await context.nomad.post("/jobs", { Job: await parseJob(context.nomad, hcl) });
+  await context.nomad.post("/jobs", {
+    Job: await parseJob(context.nomad, hcl.replace(SERVICE, tracker)),
+  });
 }
 
 async function untilState(name: string, state: string): Promise<void> {
@@ -225,6 +234,29 @@ describe("the manifest of a sweep that Nomad has forgotten", () => {
   });
 });
 
+describe("homelab sweep open", () => {
+  it("names the file store of a sidecar that has ended, or says that it had none", async () => {
+    const opened = async (name: string, stores?: string) => {
+      const tracker = SERVICE.replace("service", "sidecar:5000");
+      const key = SERVICE.replace(/ .*/, "_stores");
+      const known = stores === undefined ? "" : `\n${key} = "${stores}"\n`;
+      await registerKept(name, "true", { tracker: `${tracker}${known}` });
+      return (await sweep("open", name)).stderr;
+    };
+    const status = (name: string) =>
+      `error: ${name}: its MLflow is a sidecar that does not run; npx homelab sweep status ${name} tells of its tasks; `;
+    const commands = (store: string, name: string) =>
+      `npx homelab files download ${store} --into DIR, then npx homelab sweep open ${name} --data DIR`;
+    expect(await opened("with-store", "runs")).toBe(
+      `${status("with-store")}${commands("runs", "with-store")} opens what it kept there`,
+    );
+    expect(await opened("no-store", "")).toBe(
+      `${status("no-store")}it had no file store to keep its runs in`,
+    );
+    expect(await opened("old-job")).toContain(`${commands("STORE", "old-job")} opens`);
+  });
+});
+
 describe("the files of a sweep that are asked for", () => {
   const noticesOf = async (name: string) => {
     const said = vi.spyOn(console, "error").mockReturnValue(undefined);
@@ -267,10 +299,23 @@ describe("the files of a sweep that are asked for", () => {
     begun("own", { tracker: "sidecar:5000" });
     ended("own", 0);
     expect(await noticesOf("own")).toEqual([
-      expect.stringMatching(/^own: its runs are not listed, as its MLflow was a sidecar/),
+      "own: its runs are not listed, as its MLflow was a sidecar and has ended; npx homelab files download STORE --into DIR, then npx homelab sweep open own --data DIR opens what it kept in a file store; npx homelab files list shows the stores",
     ]);
     expect(manifest("own").tasks.some(({ run }) => run)).toBe(false);
     expect(asked).toEqual([]);
+  });
+
+  it("are said to be without runs with the file store of a sidecar, or that it had none", async () => {
+    const kept = { tracker: "sidecar:5000", trackerStores: ["own-mlflow"] };
+    begun("stored", kept);
+    begun("storeless", { ...kept, trackerStores: [] });
+    expect(await noticesOf("stored")).toEqual([
+      expect.stringMatching(/ has ended; npx homelab files download own-mlflow --into DIR, then /),
+    ]);
+    expect(await noticesOf("storeless")).toEqual([
+      expect.stringMatching(/ has ended; it had no file store to keep its runs in$/),
+    ]);
+    expect(manifest("stored")).toMatchObject(kept);
   });
 });
 
@@ -279,7 +324,9 @@ describe("a file store", () => {
 
   it("is used by a sweep that runs, and no longer when that has ended", async () => {
     const go = join(directory, "go-on");
-    await registerKept("busy", `until test -e ${go}; do sleep 0.1; done`, "images,more");
+    await registerKept("busy", `until test -e ${go}; do sleep 0.1; done`, {
+      filestores: "images,more",
+    });
     const target = expect.objectContaining({ namespace: "default" });
     for (const store of ["images", "more"])
       expect(await usersOf(store)).toEqual({ sweep: "busy", target });
@@ -322,7 +369,9 @@ describe("a command on files", () => {
   it("deletes no store of a sweep that is not at its end, and nothing in it", async () => {
     const go = join(directory, "go-away");
     write({ "inputs/x": "" });
-    await registerKept("at-work", `until test -e ${go}; do sleep 0.1; done`, "inputs");
+    await registerKept("at-work", `until test -e ${go}; do sleep 0.1; done`, {
+      filestores: "inputs",
+    });
     const line =
       /^inputs: the sweep at-work, which uses the store, is not at its end, .*npx homelab sweep stop at-work ends it$/;
     await refused(remove("inputs", undefined, yes), line);

@@ -109,6 +109,7 @@ describe("--tracker", () => {
     expect(hcl).toContain('image = "registry.lan/mlflow@sha256:1"');
     expect(hcl).toContain('"--backend-store-uri", "sqlite:////alloc/data/mlflow.db"');
     expect(hcl).toContain('homelab_mlflow_sweep_tracker = "sidecar:5000"');
+    expect(hcl).toContain('homelab_mlflow_sweep_tracker_stores = ""');
   });
 
   it("keeps its runs in a file store of its own where the config has a volume for files", () => {
@@ -129,7 +130,10 @@ describe("--tracker", () => {
       { ...smallConfig(), volumes: { ...volumes, files } },
       "homelab.config.ts",
     );
-    const hcl = sweepJob(sweepWork(input, {}), own, target, images);
+    const hcl = sweepJob(sweepWork(input, {}), own, target, images, "sidecar:5000");
+    expect(hcl).toContain('homelab_mlflow_sweep_tracker_stores = "mine-mlflow"');
+    const { record } = sweepWork(input, {}, undefined, "sidecar:5000");
+    expect(JSON.parse(record)).toMatchObject({ trackerStores: ["mine-mlflow"] });
     expect(hcl).toContain('"sqlite:////scratch/filestores/mine-mlflow/mlflow.db"');
     expect(hcl).toMatch(/volume_mount \{[\s\S]*?destination = "\/scratch\/filestores"/);
     expect(hcl).toMatch(/homelab_mlflow_sweep_filestores\s*= "mine-mlflow"/);
