@@ -1,5 +1,5 @@
 import type { Back } from "../../sweep/bring-back.ts";
-import { firstFailure, type SweepStatus } from "../../sweep/gather.ts";
+import { firstFailure, type SweepStatus, type TaskStatus } from "../../sweep/gather.ts";
 import { lastLines, untilWritten } from "../../sweep/logs.ts";
 import { table, taskName } from "../../sweep/render.ts";
 import { sidecarsLines } from "../../sweep/sidecars/lines.ts";
@@ -86,13 +86,20 @@ export async function tell(
   for (const line of await sidecarsLines(context.nomad, sweep, stop)) console.log(line);
   const failed = firstFailure(sweep);
   if (!failed?.allocation) return;
-  await untilWritten([failed]);
-  const lines = await lastLines(context.nomad, failed.allocation, LINES_OF_FAILURE);
-  console.log(`\nwhat ${taskName(failed)} said last:`);
-  console.log((lines.length > 0 ? lines : ["nothing"]).map((line) => `  ${line}`).join("\n"));
+  console.log((await whyFailed(context, failed, failed.allocation)).join("\n"));
   if (sweep.isStopped) return;
   const command = sweepCommand(context, `retry ${sweep.name} --failed`);
   console.log(`${command} runs the failed again`);
+}
+
+/** What a failed task said last; of one that said nothing, such as one that never began, what Nomad says. */
+async function whyFailed({ nomad }: Context, failed: TaskStatus, allocation: string) {
+  await untilWritten([failed]);
+  const lines = await lastLines(nomad, allocation, LINES_OF_FAILURE);
+  if (lines.length === 0 && failed.reason)
+    return [`\n${taskName(failed)} said nothing; why it failed, by Nomad:`, `  ${failed.reason}`];
+  const said = lines.length > 0 ? lines : ["nothing"];
+  return [`\nwhat ${taskName(failed)} said last:`, ...said.map((line) => `  ${line}`)];
 }
 
 async function runsUntilItEnds(context: Context, sweep: SweepStatus): Promise<TrackedRuns> {

@@ -68,14 +68,41 @@ esac
   });
 });
 
+interface Groups {
+  readonly TaskGroups: readonly object[];
+}
+
+/** Registers a sweep of one task whose job is another one than the command would make. */
+async function registerChanged(
+  name: string,
+  script: string,
+  change: (hcl: string) => string,
+  more: (job: Groups) => Groups = (job) => job,
+) {
+  writeFileSync(join(directory, "script.sh"), script);
+  const args = [...SMALL, "--name", name, "--map-over-values", "a", "--dry-run", "--json"];
+  const { stdout } = await sweep("run", ...args, "--", "script.sh");
+  const job = await parseJob(user.api(), change(JSON.parse(stdout).job));
+  const path = `nomad/jobs/${name}/sweep/task`;
+  await user.api().put(`/var/${path}`, { Path: path, Items: { secrets: "\n", only: "\n" } });
+  await user.api().post("/jobs", { Job: more(job as Groups) });
+}
+
+describe("a task that never begins", () => {
+  it("is told of with Nomad's reason, by status too", async () => {
+    await registerChanged("unborn", "true", (hcl) => hcl.replaceAll('"/bin/sh"', '"/nowhere/sh"'));
+    const { exitCode, stdout } = await sweep("wait", "unborn");
+    expect(exitCode).toBe(1);
+    const told = /^task 0 \(a\) said nothing; why it failed, by Nomad:\n {2}.*\/nowhere\/sh/m;
+    expect(stdout).toMatch(told);
+    const status = await sweep("status", "unborn");
+    expect([status.exitCode, status.stdout]).toEqual([1, expect.stringMatching(told)]);
+  });
+});
+
 describe("a sidecar that dies", () => {
   /** Registers a sweep whose sidecar needs no container; its task waits for ever. */
   async function withSidecar(name: string, sidecar: string) {
-    writeFileSync(join(directory, "script.sh"), "sleep 600");
-    const args = [...SMALL, "--name", name, "--map-over-values", "a", "--dry-run", "--json"];
-    const { stdout } = await sweep("run", ...args, "--", "script.sh");
-    const parsed = await parseJob(user.api(), JSON.parse(stdout).job);
-    const job = parsed as { readonly TaskGroups: readonly object[] };
     const task = (Name: string, script: string, Lifecycle?: object) => ({
       ...{ Name, Driver: "raw_exec", Lifecycle, Resources: { CPU: 10, MemoryMB: 10 } },
       Config: { command: "/bin/sh", args: ["-c", script] },
@@ -90,10 +117,8 @@ describe("a sidecar that dies", () => {
         task("watch", "sleep 600"),
       ],
     };
-    const Job = { ...job, TaskGroups: [...job.TaskGroups, group] };
-    const path = `nomad/jobs/${name}/sweep/task`;
-    await user.api().put(`/var/${path}`, { Path: path, Items: { secrets: "\n", only: "\n" } });
-    await user.api().post("/jobs", { Job });
+    const withGroup = (job: Groups) => ({ ...job, TaskGroups: [...job.TaskGroups, group] });
+    await registerChanged(name, "sleep 600", (hcl) => hcl, withGroup);
   }
 
   it("is told of while Nomad starts it again, and then with its last output at once", async () => {
