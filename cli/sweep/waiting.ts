@@ -1,3 +1,4 @@
+import { NomadUnreachable } from "../../nomad/api.ts";
 import type { Back } from "../../sweep/bring-back.ts";
 import { firstFailure, type SweepStatus, type TaskStatus } from "../../sweep/gather.ts";
 import { lastLines, untilWritten } from "../../sweep/logs.ts";
@@ -37,6 +38,7 @@ export async function waitFor(
   };
   // Not once: a library of the screen's ends the process where no other listens any more.
   process.on("SIGINT", leave).on("SIGTERM", leave);
+  const goesOn = `the sweep goes on; ${sweepCommand(context, `wait ${name}`)} comes back to it`;
   const { sweep, end } = await watch(nomad, name, {
     timeout: options.timeout,
     failFast: options.failFast,
@@ -44,11 +46,15 @@ export async function waitFor(
     stop: sweepCommand(context, `stop ${name}`),
     isTerminal: process.stdout.isTTY === true && !options.json,
     say: options.json ? console.error : console.log,
-  }).finally(() => process.off("SIGINT", leave).off("SIGTERM", leave));
+  })
+    .catch((error) => {
+      if (error instanceof NomadUnreachable) console.error(`Nomad is away: ${goesOn}`);
+      throw error;
+    })
+    .finally(() => process.off("SIGINT", leave).off("SIGTERM", leave));
   if (end !== "ended") {
     const why = end === "detached" ? "detached" : `not done after ${options.timeout} s`;
-    const command = sweepCommand(context, `wait ${name}`);
-    console.error(`${why}: the sweep goes on; ${command} comes back to it`);
+    console.error(`${why}: ${goesOn}`);
     process.exitCode = end === "detached" ? DETACHED : TIMED_OUT;
     if (options.json) console.log(JSON.stringify(sweep, undefined, 2));
     return;

@@ -415,6 +415,25 @@ describe("who waits", () => {
     expect(lines(join(directory, "worked")).toSorted()).toEqual(["0", "1", "2", "3", "4", "5"]);
     expect(await done()).toEqual(expect.arrayContaining(before));
   });
+
+  it("says that the sweep goes on, and how to come back, when Nomad stays away", async () => {
+    const waiting = run("sleep 60", "--name", "away", "--wait");
+    const isRunning = async () =>
+      (await allocations("away")).some(({ ClientStatus }) => ClientStatus === "running");
+    await until(isRunning);
+    process.kill(Number(agent.pid()));
+    const { stderr, exitCode } = await waiting;
+    const [program = "", ...args] = agent.restart;
+    await execa(program, args);
+    expect(exitCode, stderr).toBe(3);
+    expect(stderr.split("\n")).toEqual([
+      "Nomad is away: the sweep goes on; npx homelab sweep wait away comes back to it",
+      expect.stringMatching(/^error: Nomad at .*; start it, or set nomad.address$/),
+    ]);
+    // Its API answers before there is a leader again.
+    await until(() => isRunning().catch(() => false));
+    expect((await sweep("stop", "away")).exitCode).toBe(0);
+  });
 });
 
 describe("homelab sweep stop", () => {
