@@ -50,7 +50,8 @@ export async function ensureSweepImage(
   if ("unknown" in before)
     throw new UserError([`${before.unknown}; start it, or name an image with --container`]);
   if (before.digest) return `${named}@${before.digest}`;
-  say(`building the image ${named}:${tag}: minutes, once for these requirements`);
+  const once = requirements ? "minutes, once for these requirements" : "once";
+  say(`building the image ${named}:${tag}: ${once}`);
   await build(config, `${named}:${tag}`, args, requirements ?? "");
   await docker(config, ["push", "--quiet", `${named}:${tag}`]);
   const pushed = await pushedDigest(registry, tag);
