@@ -43,7 +43,6 @@ def when_ready(server):
 
     import artifacts_server
     import basic_auth
-    import compact_json
     import large_searches
     import larger_pieces
     import pool_turns
@@ -52,7 +51,6 @@ def when_ready(server):
 
     artifacts_server.install()
     pool_turns.install()
-    compact_json.install()
     large_searches.install()
     larger_pieces.install()
     if basic_auth.is_on():

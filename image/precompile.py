@@ -23,7 +23,6 @@ def done(command, *, extra_env, **_):
 
     import artifacts_server
     import basic_auth
-    import compact_json
     import large_searches
     import larger_pieces
     import pool_turns

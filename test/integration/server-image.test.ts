@@ -105,9 +105,6 @@ describe.skipIf(!image)("a search for more runs than MLflow gives by default", (
       next: true,
       none: {},
       all: 10_000,
-      // Of a page as well, which is not indented.
-      lines: 1,
-      small: 2,
     });
   });
 });
