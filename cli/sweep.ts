@@ -117,7 +117,7 @@ function expectValues(command: Command): void {
   const problems = command.options.flatMap((option) =>
     [command.getOptionValue(option.attributeName())]
       .flat()
-      .filter((value) => typeof value === "string" && known.includes(value.split("=", 1)[0]))
+      .filter((value) => typeof value === "string" && known.includes(value))
       .map((value) => `${option.long}: found the option ${value}; expected a value`),
   );
   if (problems.length > 0) throw new UserError(problems, BAD_INPUT);

@@ -26,7 +26,7 @@ export async function forgetSecrets(nomad: NomadApi, name: string): Promise<void
  * Runs tasks that failed again, with --max-workers no more at a time than that. Without it, Nomad starts
  * all that failed; those that are not asked for end at once, and their earlier result stands.
  *
- * @param job that the sweep was read from: Nomad takes a change of it only where nobody has changed it since
+ * @param job that the sweep was read from: Nomad takes a round of it only where nobody has changed it since
  * @param ids of the tasks; all that failed where undefined
  * @returns the ids of the tasks that run again
  * @throws UserError with exit code 2 where a task is unknown or did not fail, or more would run than may

@@ -1,4 +1,5 @@
 /** What the volume for files knows of a sweep, when Nomad has forgotten it. */
+import { UserError } from "../config/errors.ts";
 import type { FileServer } from "../files/file-server.ts";
 import { sweepFolder } from "../files/paths.ts";
 import { readTexts, writeTexts } from "../files/texts.ts";
@@ -86,8 +87,13 @@ export async function recordOf(
 }
 
 function sweepIn(texts: ReadonlyMap<string, string>): SweepRecord {
-  const known = JSON.parse(texts.get(SWEEP_FILE) ?? "{}");
-  return { tracker: SERVICE, ...known };
+  try {
+    return { tracker: SERVICE, ...JSON.parse(texts.get(SWEEP_FILE) ?? "{}") };
+  } catch {
+    throw new UserError([
+      `${SWEEP_FILE} of the sweep: found no JSON in it; npx homelab files download gets all that lies beside it`,
+    ]);
+  }
 }
 
 async function readManifest(server: FileServer, folder: string): Promise<KeptSweep | undefined> {

@@ -27,6 +27,8 @@ export interface WatchOptions {
   readonly isTerminal: boolean;
   /** Command that stops the sweep. */
   readonly stop: string;
+  /** Gets each status. */
+  readonly see: (sweep: SweepStatus) => void;
   /** Gets lines that stay. */
   readonly say: (line: string) => void;
 }
@@ -91,12 +93,13 @@ export async function watch(
 async function follow(
   nomad: NomadApi,
   name: string,
-  { timeout, signal, failFast }: WatchOptions,
+  { timeout, signal, failFast, see }: WatchOptions,
   show: (sweep: SweepStatus) => Promise<void>,
 ): Promise<Watched> {
   const end = timeout === undefined ? Number.POSITIVE_INFINITY : Date.now() + timeout * 1000;
   for (let stopping = false; ; ) {
     const sweep = await gatherSweep(nomad, name);
+    see(sweep);
     await show(sweep);
     if (sweep.state !== "running") {
       // Nothing will read them any more.

@@ -1,6 +1,6 @@
 import { NomadApi, type NomadTarget } from "../../nomad/api.ts";
 import type { NomadJob } from "../../nomad/types.ts";
-import { gatherOf, isOver } from "../../sweep/gather.ts";
+import { gatherOf, isOver, UnreadableSweep } from "../../sweep/gather.ts";
 import { FILESTORES_META, SWEEP_META } from "../../sweep/in-nomad.ts";
 import type { Context } from "../sweep/context.ts";
 
@@ -38,5 +38,11 @@ function storesOfMeta(meta: NomadJob["Meta"]): string[] {
 
 async function isAtWork(nomad: NomadApi, name: string): Promise<boolean> {
   const job = await nomad.get<NomadJob>(`/job/${encodeURIComponent(name)}`);
-  return job !== undefined && !isOver(await gatherOf(nomad, job), job);
+  if (!job) return false;
+  try {
+    return !isOver(await gatherOf(nomad, job), job);
+  } catch (error) {
+    if (error instanceof UnreadableSweep) return !(job.Stop && job.Status === "dead");
+    throw error;
+  }
 }

@@ -30,9 +30,10 @@ export async function remove(
   ]);
   const shown = path === undefined ? store : `${store}/${pathInStore(path)}`;
   if (!yes) await confirm(shown);
-  const atWork = await asking(context, () => sweepsAtWork(context, store));
   await withFiles(context, async (server) => {
     const folder = await folderOf(server, store);
+    // Only now: the server may take minutes to start.
+    const atWork = await asking(context, () => sweepsAtWork(context, store));
     const isOwn = folder.startsWith(`${SWEEPS}/`);
     const needed = isOwn ? atWork.own : atWork.user;
     if (needed) {

@@ -10,11 +10,12 @@ import { waitFor } from "./waiting.ts";
 export async function stop(name: string, { json = false, namespace }: LookOptions): Promise<void> {
   const context = await contextOf(namespace);
   await asking(context, async () => {
-    const { counts, state } = await gatherSweep(context.nomad, name);
+    const { counts, state, isStopped } = await gatherSweep(context.nomad, name);
     await stopSweep(context.nomad, name);
     const ended = counts.running + counts.starting + counts.waiting + counts.unknown;
     if (json) return console.log(JSON.stringify({ name, stopped: ended }, undefined, 2));
-    if (ended === 0) return console.log(`${name}: ${state} already, nothing ran`);
+    const noRetry = state === "failed" && !isStopped ? "; there is no retry of it any more" : "";
+    if (ended === 0) return console.log(`${name}: ${state} already, nothing ran${noRetry}`);
     const tasks = ended === 1 ? "1 task" : `${ended} tasks`;
     console.log(`${name}: stopped; ${tasks} ended or were never started`);
   });

@@ -3,7 +3,9 @@ import { type LoadedConfig, loadConfig } from "../../config/load.ts";
 import { reason } from "../../config/reason.ts";
 import { Interrupted } from "../../lab/errors.ts";
 import { NomadApi, type NomadTarget, NomadUnreachable } from "../../nomad/api.ts";
+import { expectNamespace } from "../../nomad/namespace.ts";
 import { nomadTarget } from "../../nomad/target.ts";
+import { NoSweep } from "../../sweep/gather.ts";
 import { BAD_INPUT, failWith } from "../exit-code.ts";
 
 /** Exit code where Nomad can't be asked, or does not let us. */
@@ -36,10 +38,18 @@ export function sweepCommand(
   return `npx homelab sweep ${words}${isElsewhere ? ` --namespace ${namespace}` : ""}`;
 }
 
-/** Runs what asks Nomad: an error without an exit code of its own ends with that of Nomad. */
-export async function asking<T>({ config, nomad }: Context, part: () => Promise<T>): Promise<T> {
+/**
+ * Runs what asks Nomad: an error without an exit code of its own ends with that of Nomad. Where a sweep is
+ * not found, it may be the namespace that is not there, or Nomad.
+ */
+export async function asking<T>(context: Context, part: () => Promise<T>): Promise<T> {
+  const { config, nomad, target } = context;
+  const orNoNamespace = async (error: unknown) => {
+    if (error instanceof NoSweep) await expectNamespace(nomad, target.namespace);
+    throw error;
+  };
   try {
-    return await part();
+    return await part().catch(orNoNamespace);
   } catch (error) {
     if (error instanceof NomadUnreachable) {
       const todo = config.embedded ? "make lab-up starts it" : "start it, or set nomad.address";

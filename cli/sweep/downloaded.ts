@@ -65,7 +65,8 @@ export async function serveDownloaded(
       const said = (await server).all?.trimEnd().split("\n").slice(-SHOWN_LINES) ?? [];
       throw new UserError([`mlflow ${python.mlflow} does not serve ${folder}:`, ...said]);
     }
-    const { runs } = await runsOf(url, name, {});
+    const { runs, problem } = await runsOf(url, name, {});
+    if (runs.size === 0 && problem) throw new UserError([`MLflow on ${folder}: ${problem}`]);
     if (runs.size === 0) throw new UserError([`${folder}: found no run of ${name}`], BAD_INPUT);
     await show(sweepPage(url, name, runs.values()));
     console.log("Ctrl-C ends it");

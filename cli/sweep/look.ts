@@ -46,6 +46,7 @@ export async function list({ json = false, namespace }: LookOptions): Promise<vo
       const some = names.slice(at, at + AT_A_TIME);
       sweeps.push(...(await Promise.all(some.map((name) => listed(context.nomad, name)))).flat());
     }
+    if (sweeps.length === 0) await expectNamespace(context.nomad, context.target.namespace);
     if (json)
       return console.log(
         JSON.stringify(
@@ -54,7 +55,6 @@ export async function list({ json = false, namespace }: LookOptions): Promise<vo
           2,
         ),
       );
-    if (sweeps.length === 0) await expectNamespace(context.nomad, context.target.namespace);
     if (sweeps.length === 0) console.log("Nomad knows no sweep; npx homelab sweep run starts one");
     for (const sweep of sweeps)
       console.log(

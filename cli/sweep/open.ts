@@ -51,11 +51,11 @@ async function pageOf(context: Context, name: string): Promise<string> {
   }
   if (url && runs.size > 0) return sweepPage(url, name, runs.values());
   if (url && isOfSweep(tracker)) return url;
-  if (url && problem)
-    throw new UserError([
-      `MLflow at ${url}: ${problem}; npx homelab ${tracker === SERVICE ? "status" : `sweep status ${name}`} tells of it`,
-    ]);
   const todo = `${sweepCommand(context, `status ${name}`)} tells of its tasks`;
+  if (url && problem) {
+    const why = tracker === SERVICE ? "npx homelab status tells of it" : todo;
+    throw new UserError([`MLflow at ${url}: ${problem}; ${why}`]);
+  }
   throw new UserError(
     [
       isOfSweep(tracker)

@@ -1,6 +1,6 @@
-import { NomadUnreachable } from "../../nomad/api.ts";
+import { UserError } from "../../config/errors.ts";
 import type { Back } from "../../sweep/bring-back.ts";
-import { firstFailure, type SweepStatus, type TaskStatus } from "../../sweep/gather.ts";
+import { firstFailure, NoSweep, type SweepStatus, type TaskStatus } from "../../sweep/gather.ts";
 import { lastLines, untilWritten } from "../../sweep/logs.ts";
 import { table, taskName } from "../../sweep/render.ts";
 import { sidecarsLines } from "../../sweep/sidecars/lines.ts";
@@ -39,16 +39,21 @@ export async function waitFor(
   // Not once: a library of the screen's ends the process where no other listens any more.
   process.on("SIGINT", leave).on("SIGTERM", leave);
   const goesOn = `the sweep goes on; ${sweepCommand(context, `wait ${name}`)} comes back to it`;
+  let seen: SweepStatus | undefined;
   const { sweep, end } = await watch(nomad, name, {
     timeout: options.timeout,
     failFast: options.failFast,
     signal: leaving.signal,
     stop: sweepCommand(context, `stop ${name}`),
     isTerminal: process.stdout.isTTY === true && !options.json,
+    see: (each) => {
+      seen = each;
+    },
     say: options.json ? console.error : console.log,
   })
     .catch((error) => {
-      if (error instanceof NomadUnreachable) console.error(`Nomad is away: ${goesOn}`);
+      const isAway = error instanceof UserError && !(error instanceof NoSweep);
+      if (isAway && seen?.state === "running") console.error(`Nomad is away: ${goesOn}`);
       throw error;
     })
     .finally(() => process.off("SIGINT", leave).off("SIGTERM", leave));
@@ -93,7 +98,7 @@ export async function tell(
   const failed = firstFailure(sweep);
   if (!failed?.allocation) return;
   console.log((await whyFailed(context, failed, failed.allocation)).join("\n"));
-  if (sweep.isStopped) return;
+  if (sweep.isStopped || sweep.state === "running") return;
   const command = sweepCommand(context, `retry ${sweep.name} --failed`);
   console.log(`${command} runs the failed again`);
 }

@@ -202,7 +202,9 @@ describe("homelab sweep run", () => {
 
   it("has no retry where it was stopped, of what had failed before either", async () => {
     expect((await run("exit 1", "--name", "over", "--ntasks", "2", "--wait")).exitCode).toBe(1);
-    expect((await sweep("stop", "over")).exitCode).toBe(0);
+    expect((await sweep("stop", "over")).stdout).toBe(
+      "over: failed already, nothing ran; there is no retry of it any more",
+    );
     expect((await sweep("status", "over")).stdout).not.toContain("sweep retry");
     const { exitCode, stderr } = await sweep("retry", "over");
     expect([exitCode, stderr]).toEqual([
@@ -517,7 +519,12 @@ describe("--namespace", () => {
 
   it("that Nomad does not have is told before anything is registered", async () => {
     const there = ["--namespace", "nowhere"];
-    const all = [run("true", "--name", "x", ...there), sweep("list", ...there)];
+    const all = [
+      run("true", "--name", "x", ...there),
+      ...[["list"], ["list", "--json"], ["status", "x"], ["wait", "x"], ["stop", "x"]].map((args) =>
+        sweep(...args, ...there),
+      ),
+    ];
     for (const { exitCode, stderr } of await Promise.all(all))
       expect([exitCode, stderr]).toEqual([
         2,

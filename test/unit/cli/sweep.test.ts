@@ -120,6 +120,8 @@ describe("a server that is no Nomad", () => {
         ["sweep", "list"],
         ["files", "list"],
         ["sweep", "run", ...small],
+        ["sweep", "logs", "mine"],
+        ["sweep", "stop", "mine"],
       ]) {
         const { exitCode, stderr } = await homelab(...args);
         expect([args[1], exitCode, stderr.split("\n").length]).toEqual([args[1], 3, 1]);

@@ -4,7 +4,7 @@ import type { NomadJob } from "../../../nomad/types.ts";
 import { retryTasks } from "../../../sweep/control.ts";
 import type { SweepStatus, TaskStatus } from "../../../sweep/gather.ts";
 
-/** Of a sweep with --max-workers 2 and sidecars. What a retry does with a real Nomad is in test/integration/sweep.test.ts. */
+/** Of a sweep with --max-workers 2 and sidecars. What a retry does with a real Nomad is in test/integration/sweep-retry.test.ts. */
 const job = {
   TaskGroups: [{ Name: "sweep", Constraints: [{ Operand: "distinct_property", RTarget: "2" }] }],
 } as unknown as NomadJob;
