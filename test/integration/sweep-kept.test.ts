@@ -229,6 +229,14 @@ describe("the manifest of a sweep that Nomad has forgotten", () => {
     expect(await readKept(server, "damaged", NO_RUNS)).toEqual(manifest("damaged"));
   });
 
+  it("is told that it can't be written, where what was asked for is damaged", async () => {
+    begun("torn");
+    write({ "sweeps/torn/sweep.json": '{"name":' });
+    await expect(readKept(server, "torn", NO_RUNS)).rejects.toMatchObject({
+      problems: [expect.stringMatching(/^sweep\.json of the sweep: found no JSON in it; /)],
+    });
+  });
+
   it("is not there of a sweep that left nothing", async () => {
     expect(await readKept(server, "nothing", NO_RUNS)).toBeUndefined();
   });

@@ -102,6 +102,13 @@ describe("an option whose value was forgotten", () => {
       "error: --map-over-values: found the option --wait; expected a value",
     ]);
   });
+
+  it("is told apart from values that only begin as one, for a script's own options", async () => {
+    writeFileSync(join(folder, "script.sh"), "true\n");
+    const values = "--map-over-values=--name=a,--name=b";
+    const { stdout } = await run("--local", "--dry-run", values, "--", "script.sh");
+    expect(stdout).toContain("0  --name=a\n1  --name=b\n");
+  });
 });
 
 describe("a server that is no Nomad", () => {
