@@ -27,7 +27,7 @@ const TASK = "sleep 0.1";
 /**
  * Trivial tasks on a Nomad agent of their own, without containers, which would take most of the time on
  * all sides: by a sweep, by a batch job and by dispatches as one writes them by hand. And once by a batch
- * job that gives each task its value, as a sweep does: what of the difference is Nomad's own.
+ * job that gives each task its value, as a sweep does, by a template: what that costs by hand.
  */
 export const sweep: Figure = {
   name: "sweep",

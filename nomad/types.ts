@@ -23,6 +23,7 @@ export interface NomadJob {
       readonly Name: string;
       readonly Config: { readonly image?: string; readonly args?: readonly string[] };
       readonly Resources: { readonly MemoryMB: number };
+      readonly Env?: Readonly<Record<string, string>> | null;
       readonly Templates:
         | readonly { readonly DestPath: string; readonly EmbeddedTmpl: string }[]
         | null;

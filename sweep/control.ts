@@ -5,26 +5,29 @@ import type { NomadJob } from "../nomad/types.ts";
 import { OPEN, type SweepStatus } from "./gather.ts";
 import { GROUP, ONLY_ITEM, variableOf } from "./in-nomad.ts";
 import { reschedule } from "./reschedule.ts";
-import { hasRounds, registerRound } from "./rounds.ts";
+import { hasRounds, registerRound, roundsOf } from "./rounds.ts";
 import { sidecarsEnded } from "./sidecars/again.ts";
 
 /** Of a sweep that has no retry. Its name is taken until Nomad forgets it. */
 const ANEW = "run it again with sweep run, by another --name";
 
+type Registered = Pick<SweepStatus, "name" | "hasVariable">;
+
 /** Ends what runs of a sweep and what waits; removes its secrets. What is done stays done. */
-export async function stopSweep(nomad: NomadApi, name: string): Promise<void> {
-  await nomad.delete(`/job/${encodeURIComponent(name)}`);
-  await forgetSecrets(nomad, name);
+export async function stopSweep(nomad: NomadApi, sweep: Registered): Promise<void> {
+  await nomad.delete(`/job/${encodeURIComponent(sweep.name)}`);
+  await forgetSecrets(nomad, sweep);
 }
 
 /** Removes the sweep's Nomad variable, which no task will read any more. */
-export async function forgetSecrets(nomad: NomadApi, name: string): Promise<void> {
-  await nomad.delete(`/var/${variableOf(name)}`);
+export async function forgetSecrets(nomad: NomadApi, sweep: Registered): Promise<void> {
+  if (sweep.hasVariable) await nomad.delete(`/var/${variableOf(sweep.name)}`);
 }
 
 /**
- * Runs tasks that failed again, with --max-workers no more at a time than that. Without it, Nomad starts
- * all that failed; those that are not asked for end at once, and their earlier result stands.
+ * Runs tasks that failed again, with --max-workers no more at a time than that. Of a sweep that still runs,
+ * that is all that failed, as Nomad starts them all. Beside sidecars, those that are not asked for end at
+ * once, and their earlier result stands.
  *
  * @param job that the sweep was read from: Nomad takes a round of it only where nobody has changed it since
  * @param ids of the tasks; all that failed where undefined
@@ -42,34 +45,62 @@ export async function retryTasks(
   if (sweep.isStopped) problems.unshift(`${sweep.name}: it was stopped; ${ANEW}`);
   if (problems.length > 0) throw new UserError(problems, 2);
   if (wanted.length === 0) return [];
-  const workers = maxWorkersOf(job);
-  if (workers !== undefined) expectWithin(workers, job, sweep, wanted.length);
-  const path = `/var/${variableOf(sweep.name)}`;
-  const variable = await nomad.get<{ readonly Items: Record<string, string> }>(path);
-  if (!variable)
-    throw new UserError(
-      [
-        `${sweep.name}: found no Nomad variable ${variableOf(sweep.name)}, with its secrets; ${ANEW}`,
-      ],
-      2,
-    );
-  // Those that are still to start read it as well.
-  const open = sweep.tasks.filter(({ state }) => OPEN.includes(state)).map(({ id }) => id);
-  const inRounds = hasRounds(job);
-  const all = inRounds || wanted.length === failed.length;
-  const only = all ? "\n" : `${[...wanted, ...open].join(",")}\n`;
-  await nomad.put(path, {
-    Path: variableOf(sweep.name),
-    Items: { ...variable.Items, [ONLY_ITEM]: only },
-  });
-  if (inRounds) {
+  if (hasRounds(job) && sweep.state !== "running") {
     const indexes = sweep.tasks.filter(({ id }) => wanted.includes(id)).map(({ index }) => index);
+    if (sweep.hasVariable) await variableOfSweep(nomad, sweep.name);
     await registerRound(nomad, job, indexes);
     return wanted;
   }
+  const workers = maxWorkersOf(job);
+  if (workers !== undefined) expectWithin(workers, sweep, wanted.length);
+  if (hasRounds(job)) expectAll(job, sweep, wanted, failed);
+  if (sweep.hasVariable) await askFor(nomad, sweep, wanted.length === failed.length ? [] : wanted);
   if (sweep.sidecars && sweep.state !== "running") await sidecarsEnded(nomad, sweep.name);
   await reschedule(nomad, sweep.name);
   return wanted;
+}
+
+/** Items of the sweep's variable. @throws UserError where it is gone, and the secrets with it */
+async function variableOfSweep(nomad: NomadApi, name: string): Promise<Record<string, string>> {
+  const path = variableOf(name);
+  const variable = await nomad.get<{ readonly Items: Record<string, string> }>(`/var/${path}`);
+  if (variable) return variable.Items;
+  throw new UserError([`${name}: found no Nomad variable ${path}, with its secrets; ${ANEW}`], 2);
+}
+
+/** @param wanted ids of the tasks that are to run again; all that failed where it is empty */
+async function askFor(
+  nomad: NomadApi,
+  { name, tasks }: SweepStatus,
+  wanted: readonly number[],
+): Promise<void> {
+  const items = await variableOfSweep(nomad, name);
+  // Those that are still to start read it as well.
+  const open = tasks.filter(({ state }) => OPEN.includes(state)).map(({ id }) => id);
+  const only = wanted.length === 0 ? "\n" : `${[...wanted, ...open].join(",")}\n`;
+  const path = variableOf(name);
+  await nomad.put(`/var/${path}`, { Path: path, Items: { ...items, [ONLY_ITEM]: only } });
+}
+
+/** @throws UserError where Nomad would start more of a sweep that runs than is wanted */
+function expectAll(
+  job: NomadJob,
+  { name }: SweepStatus,
+  wanted: readonly number[],
+  failed: readonly number[],
+): void {
+  const end = "its end, see sweep wait";
+  if (roundsOf(job).length > 0)
+    throw new UserError([`${name}: it still runs, as a retry; expected ${end}`], 2);
+  const others = failed.filter((id) => !wanted.includes(id));
+  if (others.length === 0) return;
+  const told = `${others.length === 1 ? "task" : "tasks"} ${others.join(", ")}`;
+  throw new UserError(
+    [
+      `${name}: it still runs, and Nomad would start ${told} again as well; expected --failed, or ${end}`,
+    ],
+    2,
+  );
 }
 
 /** How many of its tasks may run at a time; undefined where as many as there is room for. */
@@ -80,15 +111,14 @@ function maxWorkersOf({ TaskGroups }: NomadJob): number | undefined {
 }
 
 /** @throws UserError where Nomad would start more than may run */
-function expectWithin(workers: number, job: NomadJob, sweep: SweepStatus, wanted: number): void {
-  const { name, state } = sweep;
+function expectWithin(workers: number, { name, state }: SweepStatus, wanted: number): void {
   const problem = (found: string, expected: string) =>
     new UserError(
       [`${name}: ${found}, and Nomad would not keep to --max-workers ${workers}; ${expected}`],
       2,
     );
   if (state === "running") throw problem("it still runs", "expected its end, see sweep wait");
-  if (!hasRounds(job) && wanted > workers)
+  if (wanted > workers)
     throw problem(
       `${wanted} of its tasks are to run again`,
       `expected --task with ${workers} of them at most`,

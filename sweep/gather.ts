@@ -2,6 +2,7 @@
 import { UserError } from "../config/errors.ts";
 import type { NomadApi } from "../nomad/api.ts";
 import type { NomadAllocation, NomadJob, NomadTaskEvent } from "../nomad/types.ts";
+import { scriptOf } from "./delivery.ts";
 import {
   COMMAND_META,
   FAIL_FAST_META,
@@ -14,7 +15,7 @@ import {
 } from "./in-nomad.ts";
 import { NOT_KEPT } from "./outputs.ts";
 import { roundsOf, taskIndex, versionOf } from "./rounds.ts";
-import { NOT_ASKED_FOR, SCRIPT_FILE, tasksOfScript } from "./runner.ts";
+import { LATE_FILE, NOT_ASKED_FOR, tasksOfScript } from "./runner.ts";
 import { type SidecarsStatus, sidecarsStatus } from "./sidecars/status.ts";
 import { SERVICE } from "./tracker.ts";
 
@@ -74,6 +75,8 @@ export interface SweepStatus {
   readonly kept: boolean;
   /** Somebody has stopped it, or its first failure has: there is no retry. */
   readonly isStopped?: true;
+  /** Its tasks read a Nomad variable of its name when they start, with their secrets. */
+  readonly hasVariable?: true;
   readonly counts: Readonly<Record<TaskState, number>>;
   readonly tasks: readonly TaskStatus[];
   /** The MLflow that its tasks log to, see tracker.ts. */
@@ -186,6 +189,7 @@ export function sweepStatus(
     failFast: job.Meta?.[FAIL_FAST_META] === "true",
     kept: job.Meta?.[KEPT_META] === "true",
     ...(job.Stop ? { isStopped: true } : {}),
+    ...(readsVariable(job) ? { hasVariable: true } : {}),
     ...totalsOf(tasks),
     tasks,
     tracker: trackerOfJob(job),
@@ -208,12 +212,14 @@ export function trackerStoresOfJob({ Meta }: NomadJob): readonly string[] | unde
 function tasksOfJob({ ID, TaskGroups }: NomadJob): ReturnType<typeof tasksOfScript> {
   const group = TaskGroups.find(({ Name }) => Name === GROUP);
   if (!group) throw new UnreadableSweep(ID, `no group "${GROUP}"`);
-  const path = `secrets/${SCRIPT_FILE}`;
-  const templates = group.Tasks[0]?.Templates ?? [];
-  const script = templates.find(({ DestPath }) => DestPath === path);
-  const tasks = tasksOfScript(script?.EmbeddedTmpl ?? "");
-  if (tasks.length === 0) throw new UnreadableSweep(ID, `no task in its ${path}`);
+  const tasks = tasksOfScript(scriptOf(group.Tasks[0]?.Env ?? {}));
+  if (tasks.length === 0) throw new UnreadableSweep(ID, "no script with tasks in its environment");
   return tasks;
+}
+
+function readsVariable({ TaskGroups }: NomadJob): boolean {
+  const [task] = TaskGroups.find(({ Name }) => Name === GROUP)?.Tasks ?? [];
+  return task?.Templates?.some(({ DestPath }) => DestPath === `secrets/${LATE_FILE}`) ?? false;
 }
 
 /** The task that failed before all others that did. */

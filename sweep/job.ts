@@ -1,9 +1,9 @@
 /** The Nomad job of a sweep, as HCL. */
-import { createHash } from "node:crypto";
 import { UserError } from "../config/errors.ts";
 import type { HomelabConfig } from "../config/schema.ts";
 import type { NomadTarget } from "../nomad/api.ts";
 import { render } from "../templates/render.ts";
+import { scriptVariables, startLine } from "./delivery.ts";
 import { FILESTORES } from "./files-input.ts";
 import {
   COMMAND_META,
@@ -18,7 +18,7 @@ import {
   TRACKER_STORES_META,
   variableOf,
 } from "./in-nomad.ts";
-import { SCRIPT_FILE, type SweepWork, taskScript, valuesText } from "./runner.ts";
+import { LATE_FILE, lateText, type SweepWork, taskScript, valuesText } from "./runner.ts";
 import { ADDRESSES_FILE, addressesTemplate, portsOf, trackerGroup } from "./sidecars/group.ts";
 import { SERVICE, trackerStores } from "./tracker.ts";
 
@@ -54,6 +54,7 @@ export function sweepJob(
   const { input, volume } = work;
   expectToFit(work);
   const { name, tasks, command, failFast, sidecars } = input;
+  const script = scriptVariables(taskScript(work));
   const stores = trackerStores(tracker, sidecars);
   const owner = `${config.image.uid}:${config.image.gid}`;
   return render("sweep.nomad.hcl", {
@@ -71,7 +72,7 @@ export function sweepJob(
       [TRACKER_META]: tracker,
       ...metaOfStores(input),
       ...(stores ? { [TRACKER_STORES_META]: stores.join(",") } : {}),
-      ...(input.maxWorkers !== undefined && sidecars.length === 0 ? { [ROUNDS_META]: "" } : {}),
+      ...(sidecars.length === 0 ? { [ROUNDS_META]: "" } : {}),
     },
     constraints: input.constraints,
     count: tasks.length,
@@ -80,7 +81,9 @@ export function sweepJob(
     retries: input.retries,
     driver: input.driver,
     image: images.tasks ?? "",
-    script: script(work),
+    script,
+    start: startLine(script),
+    late: work.isLate ? { destination: `secrets/${LATE_FILE}`, data: lateTemplate(name) } : "",
     addresses:
       portsOf(sidecars).length > 0
         ? { destination: `local/${ADDRESSES_FILE}`, data: addressesTemplate(name, sidecars) }
@@ -140,21 +143,9 @@ function sameEverywhere({ nodePool, datacenters }: HomelabConfig["nomad"]): stri
   );
 }
 
-/** The script as a template of Nomad's. */
-function script(work: SweepWork) {
-  const [left, right] = delimiters(taskScript(work));
-  const item = (key: string) =>
-    `${left} with nomadVar "${variableOf(work.input.name)}" ${right}${left} (index . "${key}").Value | trimSpace ${right}${left} end ${right}`;
-  return {
-    destination: `secrets/${SCRIPT_FILE}`,
-    left,
-    right,
-    data: taskScript(work, { asked: item(ONLY_ITEM), secrets: item(SECRETS_ITEM) }),
-  };
-}
-
-/** Whatever a script holds, it is no template. */
-function delimiters(text: string): [left: string, right: string] {
-  const mark = createHash("sha256").update(text).digest("hex").slice(0, 32);
-  return [`<<${mark}<`, `>${mark}>>`];
+/** The LATE_FILE of the tasks, from the sweep's variable. */
+function lateTemplate(name: string): string {
+  const item = (key: string) => `{{ .${key}.Value | trimSpace }}`;
+  const text = lateText(item(ONLY_ITEM), item(SECRETS_ITEM));
+  return `{{ with nomadVar "${variableOf(name)}" }}${text}{{ end }}`;
 }

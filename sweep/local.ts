@@ -1,11 +1,11 @@
 /** A sweep on this machine, without Nomad: one task after the other, or some at a time. */
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
-import { mkdirSync, mkdtempSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { dirname, join } from "node:path";
+import { join } from "node:path";
 import { createInterface } from "node:readline";
-import { SCRIPT_FILE } from "./runner.ts";
+import { scriptVariables, startLine } from "./delivery.ts";
 import type { SweepTask } from "./tasks.ts";
 
 export interface LocalSweep {
@@ -60,18 +60,16 @@ async function runTask(
   index: number,
   line: (text: string) => void,
 ): Promise<number> {
-  const secretsDir = join(folder, "secrets");
-  const file = join(secretsDir, SCRIPT_FILE);
-  mkdirSync(dirname(file), { recursive: true });
-  writeFileSync(file, script);
+  const variables = scriptVariables(script);
+  mkdirSync(folder);
   await prepare?.(join(folder, "work"));
-  const child = spawn("/bin/sh", [file], {
+  const child = spawn("/bin/sh", ["-c", startLine(variables)], {
     env: {
       ...process.env,
       ...secrets,
+      ...variables,
       NOMAD_ALLOC_INDEX: String(index),
       NOMAD_TASK_DIR: folder,
-      NOMAD_SECRETS_DIR: secretsDir,
     },
     stdio: ["ignore", "pipe", "pipe"],
   });

@@ -67,7 +67,7 @@ _mine="$_kept/${TASKS}/$_task"
 mkdir -p "$_kept/${TASKS}" || { ${fails}; }
 if [ ! -e "$_kept/${SWEEP_FILE}" ]; then
   _new="$_kept/.uploading-sweep-$NOMAD_ALLOC_ID"
-  sed -n '/^esac$/q;s/^[0-9]*) set -- \\(.*\\) ;;$/\\1/p' "$0" >"$_new-values" || { ${fails}; }
+  printf '%s\\n' "$_script" | sed -n '/^esac$/q;s/^[0-9]*) set -- \\(.*\\) ;;$/\\1/p' >"$_new-values" || { ${fails}; }
   printf '%s\\n' ${record} >"$_new" || { ${fails}; }
   # Of several tasks one is the first: there is one of a name, and it is complete.
   ln "$_new-values" "$_kept/${VALUES_FILE}" 2>/dev/null || true

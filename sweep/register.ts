@@ -126,20 +126,21 @@ export function secretsText(
 /**
  * Writes the sweep's variable and registers its job.
  *
- * @param secrets see secretsText
+ * @param secrets see secretsText; undefined where the tasks read no variable
  * @returns what the user should know, one line each
  */
 export async function register(
   nomad: NomadApi,
   { name, sidecars }: Pick<SweepInput, "name" | "sidecars">,
-  secrets: string,
+  secrets: string | undefined,
   job: object,
 ): Promise<string[]> {
-  await nomad.put(`/var/${variableOf(name)}`, {
-    Path: variableOf(name),
-    // An item is never empty.
-    Items: { [SECRETS_ITEM]: secrets, [ONLY_ITEM]: "\n" },
-  });
+  if (secrets !== undefined)
+    await nomad.put(`/var/${variableOf(name)}`, {
+      Path: variableOf(name),
+      // An item is never empty.
+      Items: { [SECRETS_ITEM]: secrets, [ONLY_ITEM]: "\n" },
+    });
   try {
     // Of two at a time with one name, one is refused.
     if (sidecars.length === 0)

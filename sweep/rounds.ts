@@ -1,7 +1,8 @@
 /**
- * Retries of a sweep with --max-workers: each is a version of its job with a place for each task that runs
- * again. A forced rescheduling, which other retries are, starts all at once: for each allocation that it
- * replaces, Nomad has a distinct_property let one more in (seen with Nomad 1.11.3; clearedValues in
+ * Retries of a sweep that has ended: each is a version of its job with a place for each task that runs
+ * again. A forced rescheduling, which other retries are, starts all that failed, and all at once: for each
+ * allocation that it replaces, Nomad has a distinct_property let one more in (seen with Nomad 1.11.3;
+ * clearedValues in
  * https://github.com/hashicorp/nomad/blob/v1.11.3/scheduler/feasible/propertyset.go).
  */
 import type { NomadApi } from "../nomad/api.ts";
@@ -15,8 +16,8 @@ interface Round {
 }
 
 /**
- * Whether a job's tasks know of rounds. They don't without --max-workers, and not beside sidecars, either:
- * a version of the job would leave behind what these have in /alloc/data.
+ * Whether a job's tasks know of rounds. They don't beside sidecars: a version of the job would leave behind
+ * what these have in /alloc/data.
  */
 export function hasRounds({ Meta }: Pick<NomadJob, "Meta">): boolean {
   return Meta?.[ROUNDS_META] !== undefined;

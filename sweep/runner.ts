@@ -18,8 +18,21 @@ import { SERVICE, trackerStores } from "./tracker.ts";
  */
 export const NOT_ASKED_FOR = 113;
 
-/** Place of a task's script, below its secrets: those are in it. */
-export const SCRIPT_FILE = "sweep/run.sh";
+/** Below a task's secrets, lines of a shell that are there only when it starts; see lateText. */
+export const LATE_FILE = "sweep/late.sh";
+
+/** Reads the LATE_FILE, and ends a task that was not asked for. */
+const LATE = `
+. "$NOMAD_SECRETS_DIR/${LATE_FILE}"
+# Nomad starts all that failed again; these are the ones that were asked for, where not all are.
+case ",$asked," in
+,, | *",$1,"*) ;;
+*)
+  echo "task $1 was not asked for; its earlier result stands"
+  exit ${NOT_ASKED_FOR}
+  ;;
+esac
+`;
 
 /** What a script has for each task, one line: index, and the words of taskLine. */
 const TASK_CASE = /^\d+\) set -- (.*) ;;$/s;
@@ -33,24 +46,42 @@ export interface SweepWork {
   readonly volume?: SweepVolume;
   /** Text of the SWEEP_FILE: by what the sweep is known when Nomad has forgotten it. */
   readonly record: string;
+  /** The tasks read a LATE_FILE. */
+  readonly isLate: boolean;
 }
 
-/** @param tracker as trackerOf has it */
+/**
+ * The work of a sweep in Nomad. Its tasks read what is there only when they start where there are secrets;
+ * and beside sidecars, as a retry of some of them says so there.
+ *
+ * @param tracker as trackerOf has it
+ */
 export function sweepWork(
   input: SweepInput,
   variables: Readonly<Record<string, string>>,
   volume?: SweepVolume,
   tracker = SERVICE,
 ): SweepWork {
-  return { input, variables, volume, record: sweepText(input, tracker) };
+  const isLate = Object.keys(input.secrets).length > 0 || input.sidecars.length > 0;
+  return { input, variables, volume, record: sweepText(input, tracker), isLate };
 }
 
-/** Lines of a shell and words in them that are there only when a task starts; see job.ts. */
-export interface LateTexts {
-  /** Numbers of the tasks that are to run, with commas; all of them where it is empty. */
-  readonly asked: string;
-  /** Exports of the secrets. */
-  readonly secrets: string;
+/** The work of a sweep without Nomad, whose tasks have the secrets in their environment. */
+export function localWork(
+  input: SweepInput,
+  variables: Readonly<Record<string, string>>,
+): SweepWork {
+  return { ...sweepWork(input, variables), isLate: false };
+}
+
+/**
+ * Text of a LATE_FILE.
+ *
+ * @param asked numbers of the tasks that are to run, with commas; all of them where it is empty
+ * @param secrets lines that export them
+ */
+export function lateText(asked: string, secrets: string): string {
+  return `asked='${asked}'\nsecrets() {\n:\n${secrets}\n}\n`;
 }
 
 /** The values of the tasks, a line each: words of a POSIX shell, id, input, and a grid's parameters. */
@@ -94,14 +125,8 @@ function unquoteShell(word: string): string {
   return word.replaceAll(/'([^']*)'|\\(')/g, (_, quoted, escaped) => quoted ?? escaped);
 }
 
-/**
- * The script of all tasks, for any /bin/sh: the user's image need not have more. It is one file, as Nomad
- * starts a process for each.
- */
-export function taskScript(
-  { input, variables, volume, record }: SweepWork,
-  { asked, secrets }: LateTexts = { asked: "", secrets: "" },
-): string {
+/** The script of all tasks, for any /bin/sh: the user's image need not have more. */
+export function taskScript({ input, variables, volume, record, isLate }: SweepWork): string {
   const { name, command, scriptPlace, axes, tasks, env, script, timeout, inputVariable } = input;
   const axisExports = axes.map((axis, at) => `export ${axisVariable(axis)}="\${${at + 3}}"`);
   const ports = portsOf(input.sidecars);
@@ -125,17 +150,7 @@ if [ -n "$round" ]; then
 fi
 case $index in
 ${lines(tasks.map((task, index) => `${index}) set -- ${taskLine(task)} ;;`))}esac
-
-# Nomad starts all that failed again; these are the ones that were asked for, where not all are.
-asked='${asked}'
-case ",$asked," in
-,, | *",$1,"*) ;;
-*)
-  echo "task $1 was not asked for; its earlier result stands"
-  exit ${NOT_ASKED_FOR}
-  ;;
-esac
-${folder ? beforeTask(folder) : ""}
+${isLate ? LATE : ""}${folder ? beforeTask(folder) : ""}
 export SWEEP_NAME=${quoteShell(name)} SWEEP_COUNT=${tasks.length} SWEEP_INDEX="$index"
 export SWEEP_TASK_ID="$1" SWEEP_INPUT="$2"
 export COILED_BATCH_TASK_ID="$1" COILED_BATCH_TASK_INPUT="$2" COILED_BATCH_TASK_COUNT=${tasks.length}
@@ -153,8 +168,7 @@ MLFLOW_RUN_CONTEXT="{\\"sweep\\": \\"$SWEEP_NAME\\", \\"sweep.index\\": \\"$SWEE
 ${lines(axes.map(tagOfAxis))}MLFLOW_RUN_CONTEXT="$MLFLOW_RUN_CONTEXT}"
 export MLFLOW_RUN_CONTEXT PYTHONUNBUFFERED=1
 export HOME="\${HOME:-$NOMAD_TASK_DIR}"
-${waitForSidecars(ports, input.sidecarTimeout)}${lines(exportsOf(variables, ports))}${lines(exportsOf(env, ports))}${inputVariable ? `export ${inputVariable}="$2"\n` : ""}${secrets}
-
+${waitForSidecars(ports, input.sidecarTimeout)}${lines(exportsOf(variables, ports))}${lines(exportsOf(env, ports))}${inputVariable ? `export ${inputVariable}="$2"\n` : ""}${isLate ? "secrets\n" : ""}
 mkdir -p "$NOMAD_TASK_DIR/work"
 cd "$NOMAD_TASK_DIR/work"
 ${workOf(folder, script, line, ports)}`;

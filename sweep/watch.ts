@@ -103,7 +103,7 @@ async function follow(
     await show(sweep);
     if (sweep.state !== "running") {
       // Nothing will read them any more.
-      if (sweep.state === "done") await forgetSecrets(nomad, name);
+      if (sweep.state === "done") await forgetSecrets(nomad, sweep);
       return { sweep, end: "ended" };
     }
     if (signal.aborted) return { sweep, end: "detached" };
@@ -111,7 +111,7 @@ async function follow(
     const failed = sweep.counts.failed > 0 || sweep.sidecars?.state === "failed";
     if (failFast && sweep.failFast && failed && !stopping) {
       stopping = true;
-      await stopSweep(nomad, name);
+      await stopSweep(nomad, sweep);
     }
     const open = sweep.tasks.filter((task) => !isEnded(task)).length;
     const pause = open > MANY ? POLL_MANY_MS : POLL_MS;

@@ -10,8 +10,9 @@ import { waitFor } from "./waiting.ts";
 export async function stop(name: string, { json = false, namespace }: LookOptions): Promise<void> {
   const context = await contextOf(namespace);
   await asking(context, async () => {
-    const { counts, state, isStopped } = await gatherSweep(context.nomad, name);
-    await stopSweep(context.nomad, name);
+    const sweep = await gatherSweep(context.nomad, name);
+    const { counts, state, isStopped } = sweep;
+    await stopSweep(context.nomad, sweep);
     const ended = counts.running + counts.starting + counts.waiting + counts.unknown;
     if (json) return console.log(JSON.stringify({ name, stopped: ended }, undefined, 2));
     const noRetry = state === "failed" && !isStopped ? "; there is no retry of it any more" : "";

@@ -16,7 +16,7 @@ import {
   secretsText,
 } from "../../sweep/register.ts";
 import { taskName } from "../../sweep/render.ts";
-import { sweepWork, taskScript } from "../../sweep/runner.ts";
+import { localWork, sweepWork, taskScript } from "../../sweep/runner.ts";
 import { copySources, type Source, scanSources } from "../../sweep/send-input.ts";
 import { OWN_IMAGE, pushedServerImage, serverImage } from "../../sweep/sidecars/own-tracker.ts";
 import { type Tracking, trackingOf } from "../../sweep/tracking.ts";
@@ -67,7 +67,7 @@ export async function run(command: readonly string[], options: RunOptions): Prom
   await asking(context, async () => {
     const parsed = await parseJob(context.nomad, job(await imagesOf(context, input)));
     const notices = await sending(context, work, sources, () =>
-      register(context.nomad, input, secretLines, parsed),
+      register(context.nomad, input, work.isLate ? secretLines : undefined, parsed),
     );
     for (const notice of notices) console.error(notice);
     await removeLeftovers(context.nomad);
@@ -156,7 +156,7 @@ function show(
 }
 
 function localScript(input: SweepInput, { variables }: Tracking): string {
-  return taskScript(sweepWork(input, variables));
+  return taskScript(localWork(input, variables));
 }
 
 async function local(

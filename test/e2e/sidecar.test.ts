@@ -347,7 +347,7 @@ import mlflow
 print(len(mlflow.MlflowClient().search_runs(["0"])), "runs before", flush=True)
 with mlflow.start_run():
     mlflow.log_param("rate", sys.argv[1])
-if sys.argv[1] == "b" and urllib.request.urlopen(os.environ["GATE"]).status != 200:
+if sys.argv[1] in "bc" and urllib.request.urlopen(os.environ["GATE"]).status != 200:
     sys.exit(3)
 `,
     );
@@ -355,15 +355,20 @@ if sys.argv[1] == "b" and urllib.request.urlopen(os.environ["GATE"]).status != 2
     const values = ["--map-over-values", "a,b,c", "--wait", "--", "some.py", "$SWEEP_INPUT"];
     const first = await sweep("run", ...options, ...values);
     expect(first.exitCode, first.all).toBe(1);
-    expect(first.stdout).toMatch(/^again: 2 done, 1 failed; /m);
+    expect(first.stdout).toMatch(/^again: 1 done, 2 failed; /m);
     isOpen = true;
     // At once: the tracker may still be about to end.
+    const one = await sweep("retry", "again", "--task", "1", "--wait");
+    expect(one.exitCode, one.all).toBe(1);
+    expect(one.stdout).toMatch(/^again: 2 done, 1 failed; /m);
+    // Nomad has started it, too: it was not asked for, and what it did before stands.
+    expect((await statusOf("again")).tasks[2]).toMatchObject({ state: "failed", exitCode: 3 });
     const again = await sweep("retry", "again", "--wait");
     expect(again.exitCode, again.all).toBe(0);
     expect(again.stdout).toMatch(/^again: 3 done; /m);
     const lines = (await sweep("logs", "again", "--task", "1")).stdout.split("\n");
     expect(lines).toContain("3 runs before");
-    expect(await ofTracker("again")).toHaveLength(2);
+    expect(await ofTracker("again")).toHaveLength(3);
     // Nomad itself goes on waiting for what has failed, in ten years.
     await until("the end of the tracker", async () =>
       (await ofTracker("again")).every(({ ClientStatus }) => ClientStatus !== "running"),

@@ -67,15 +67,21 @@ describe("who may not", () => {
     expect((await by(looks, "status", "of-others")).stdout).not.toContain("stopped");
   });
 
-  it("and may keep no variables runs none, and the job is not left without its secrets", async () => {
+  it("and may keep no variables runs none with secrets, and no job is left without them", async () => {
     const jobs = await token(
       "jobs",
       'namespace "default" { policy = "scale" capabilities = ["submit-job", "read-job"] }',
     );
-    const asked = await run(jobs, "true", "--name", "unkept");
+    writeFileSync(join(user.directory, "key"), "hunter2\n");
+    const secret = ["--secret-env", `KEY=@${join(user.directory, "key")}`];
+    const asked = await run(jobs, "true", "--name", "unkept", ...secret);
     const variable = "/v1/var/nomad/jobs/unkept/sweep/task";
     expect([asked.exitCode, asked.stderr]).toEqual(refused(`PUT ${variable}`));
     expect(await user.api().get("/job/unkept")).toBeUndefined();
+    // Without secrets there is nothing to keep.
+    const plain = await run(jobs, "true", "--name", "plain", "--wait");
+    expect([plain.exitCode, plain.stderr], plain.stdout).toEqual([0, ""]);
+    expect((await by(jobs, "stop", "plain")).exitCode).toBe(0);
   });
 });
 

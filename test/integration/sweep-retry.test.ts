@@ -1,5 +1,5 @@
 /** Retries of sweeps on a real Nomad, with tasks that need no container. */
-import { rmSync, writeFileSync } from "node:fs";
+import { readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { NomadApi } from "../../nomad/api.ts";
@@ -22,8 +22,9 @@ afterAll(() => user.end());
 
 describe("homelab sweep retry", () => {
   const broken = () => join(directory, "broken");
+  const begun = () => join(directory, "begun");
   const script = () =>
-    `case "$1" in 3|7|12) test ! -e ${broken()} || { echo "no good: $1"; exit 7; };; esac`;
+    `echo "$1" >>${begun()}; case "$1" in 3|7|12) test ! -e ${broken()} || { echo "no good: $1"; exit 7; };; esac`;
 
   it("runs those that failed again and no others; then the sweep is done", async () => {
     writeFileSync(broken(), "");
@@ -37,9 +38,9 @@ describe("homelab sweep retry", () => {
     expect(again.exitCode, again.stdout).toBe(0);
     expect(again.stdout).toContain("three: tasks 3, 7, 12 again");
     expect(again.stdout).toMatch(/^three: 20 done;/m);
-    const names = (await allocations("three")).map(({ Name }) => Name);
-    expect(names).toHaveLength(23);
-    expect(names.filter((name) => /\[(3|7|12)\]$/.test(name))).toHaveLength(6);
+    const all = readFileSync(begun(), "utf8").trim().split("\n").map(Number);
+    const twice = [...Array(20).keys()].flatMap((id) => ([3, 7, 12].includes(id) ? [id, id] : id));
+    expect(all.sort((a, b) => a - b)).toEqual(twice);
   });
 
   it("runs only the tasks that are named; what the others did before stands", async () => {
@@ -115,12 +116,14 @@ describe("homelab sweep retry of a sweep with --max-workers", () => {
   });
 });
 
-describe("homelab sweep retry of one task, while others wait for their turn", () => {
-  it("keeps none of those from running", async () => {
-    const go = join(directory, "one-goes");
+describe("homelab sweep retry of a sweep that still runs", () => {
+  const go = join(directory, "all-go");
+  const waits = `until test -e ${go}; do sleep 0.1; done`;
+
+  it("runs all that failed, and keeps none of those that wait for their turn from running", async () => {
     writeFileSync(
       join(directory, "script.sh"),
-      `case "$1" in 0) exit 1;; 1) test -e ${go}.1 || { touch ${go}.1; exit 1; };; 2) until test -e ${go}; do sleep 0.1; done;; esac`,
+      `case "$1" in 0) exit 1;; 1) test -e ${go}.1 || { touch ${go}.1; exit 1; };; 2) ${waits};; esac`,
     );
     // There is room for one of them at a time.
     const [node] = (await nomad.get<NomadNode[]>("/nodes", { resources: "true" })) ?? [];
@@ -131,10 +134,60 @@ describe("homelab sweep retry of one task, while others wait for their turn", ()
       const { tasks } = await statusOf("one-of");
       return ids(tasks, "failed").join() === "0,1" && ids(tasks, "running").length > 0;
     });
-    expect((await sweep("retry", "one-of", "--task", "1")).exitCode).toBe(0);
+    const some = await sweep("retry", "one-of", "--task", "1");
+    expect([some.exitCode, some.stderr]).toEqual([
+      2,
+      "error: one-of: it still runs, and Nomad would start task 0 again as well; expected --failed, or its end, see sweep wait",
+    ]);
+    const all = await sweep("retry", "one-of", "--task", "0,1");
+    expect([all.exitCode, all.stdout]).toEqual([0, "one-of: tasks 0, 1 again"]);
     writeFileSync(go, "");
     expect((await sweep("wait", "one-of")).exitCode).toBe(1);
     const { tasks } = await statusOf("one-of");
     expect([ids(tasks, "done"), ids(tasks, "failed")]).toEqual([[1, 2, 3, 4], [0]]);
+    const names = (await allocations("one-of")).map(({ Name }) => Name);
+    expect(names).toHaveLength(7);
+    rmSync(go);
+  });
+
+  it("is refused while an earlier one of it runs, and takes what is left after that", async () => {
+    const gone = join(directory, "gone");
+    const script = `test -e ${gone} || exit 1; test "$1" != 2 || { ${waits}; }; test "$1" != 1 || exit 3`;
+    expect((await run(script, "--name", "twice", "--ntasks", "4", "--wait")).exitCode).toBe(1);
+    writeFileSync(gone, "");
+    expect((await sweep("retry", "twice", "--task", "1,2")).exitCode).toBe(0);
+    await until(async () => ids((await statusOf("twice")).tasks, "failed").join() === "0,1,3");
+    const { exitCode, stderr } = await sweep("retry", "twice", "--failed");
+    expect([exitCode, stderr]).toEqual([
+      2,
+      "error: twice: it still runs, as a retry; expected its end, see sweep wait",
+    ]);
+    writeFileSync(go, "");
+    expect((await sweep("wait", "twice")).exitCode).toBe(1);
+    expect((await sweep("retry", "twice", "--task", "0,3", "--wait")).exitCode).toBe(1);
+    const { tasks } = await statusOf("twice");
+    expect([ids(tasks, "done"), ids(tasks, "failed")]).toEqual([[0, 2, 3], [1]]);
+    expect(tasks[1]).toMatchObject({ exitCode: 3 });
+  });
+});
+
+describe("homelab sweep retry of a sweep with secrets", () => {
+  it("gives them to the tasks again, and says so where they are gone", async () => {
+    const failing = join(directory, "secret-fails");
+    writeFileSync(failing, "");
+    const script = `test ! -e ${failing} || exit 1; test "$TOKEN" = hunter2 || exit 9`;
+    writeFileSync(join(directory, "token"), "hunter2");
+    const secret = ["--secret-env", `TOKEN=@${join(directory, "token")}`];
+    const options = ["--name", "hushed", "--ntasks", "2", ...secret, "--wait"];
+    expect((await run(script, ...options)).exitCode).toBe(1);
+    rmSync(failing);
+    expect((await sweep("retry", "hushed", "--task", "1", "--wait")).exitCode).toBe(1);
+    expect(ids((await statusOf("hushed")).tasks, "done")).toEqual([1]);
+    await nomad.delete("/var/nomad/jobs/hushed/sweep/task");
+    const { exitCode, stderr } = await sweep("retry", "hushed", "--failed");
+    expect([exitCode, stderr]).toEqual([
+      2,
+      expect.stringContaining("hushed: found no Nomad variable nomad/jobs/hushed/sweep/task, with"),
+    ]);
   });
 });

@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
 import type { NomadAllocation, NomadJob } from "../../../nomad/types.ts";
+import { scriptVariables } from "../../../sweep/delivery.ts";
 import { firstFailure, sweepStatus } from "../../../sweep/gather.ts";
 import { endLine, headline, summary, table } from "../../../sweep/render.ts";
 import { NOT_ASKED_FOR } from "../../../sweep/runner.ts";
@@ -29,7 +30,8 @@ const job = (tasks: string, more: Partial<NomadJob> = {}): NomadJob => ({
           Name: "task",
           Config: {},
           Resources: { MemoryMB: 10 },
-          Templates: [{ DestPath: "secrets/sweep/run.sh", EmbeddedTmpl: script(tasks) }],
+          Env: scriptVariables(script(tasks)),
+          Templates: null,
         },
       ],
     },
@@ -172,7 +174,7 @@ describe("a sweep's status", () => {
         sweepStatus(job(...args), []);
     expect(of("", { TaskGroups: [] })).toThrow(/^mine: .*: found no group "sweep"; /);
     expect(of("")).toThrow(
-      /: found no task in its secrets\/sweep\/run\.sh; .* nomad job stop mine/,
+      /: found no script with tasks in its environment; .* nomad job stop mine/,
     );
   });
 

@@ -2,6 +2,7 @@ import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import { afterEach, describe, expect, it } from "vitest";
 import { NomadApi } from "../../../nomad/api.ts";
+import { scriptVariables } from "../../../sweep/delivery.ts";
 import { removeLeftovers } from "../../../sweep/leftovers.ts";
 
 const HOUR_NS = 3_600e9;
@@ -79,13 +80,8 @@ describe("what sweeps have left in Nomad", () => {
         TaskStates: { task: { FinishedAt, Events } },
       };
       if (what === "allocations") return [allocation];
-      const lines = [
-        {
-          DestPath: "secrets/sweep/run.sh",
-          EmbeddedTmpl: "#!/bin/sh\ncase\n0) set -- 0 only ;;\nesac\n",
-        },
-      ];
-      const TaskGroups = [{ Name: "sweep", Tasks: [{ Name: "task", Templates: lines }] }];
+      const Env = scriptVariables("#!/bin/sh\ncase\n0) set -- 0 only ;;\nesac\n");
+      const TaskGroups = [{ Name: "sweep", Tasks: [{ Name: "task", Env }] }];
       return job && { ID: name, ...job, TaskGroups: name === "unreadable" ? [] : TaskGroups };
     });
     await removeLeftovers(nomad);

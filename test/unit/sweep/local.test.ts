@@ -6,7 +6,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { checkConfig } from "../../../config/check.ts";
 import { readInput } from "../../../sweep/input.ts";
 import { runLocally } from "../../../sweep/local.ts";
-import { sweepWork, taskScript, tasksOfScript } from "../../../sweep/runner.ts";
+import { localWork, taskScript, tasksOfScript } from "../../../sweep/runner.ts";
 import { HOSTILE, smallConfig } from "../synth.ts";
 
 const before = process.cwd();
@@ -25,7 +25,7 @@ async function ran(
 ) {
   writeFileSync("script.sh", script);
   const input = readInput(command, options, defaults);
-  const text = taskScript(sweepWork(input, { MLFLOW_TRACKING_URI: "http://mlflow.lan" }));
+  const text = taskScript(localWork(input, { MLFLOW_TRACKING_URI: "http://mlflow.lan" }));
   const said: Record<number, string[]> = {};
   const { exitCodes } = await runLocally(
     {

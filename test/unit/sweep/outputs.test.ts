@@ -15,6 +15,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { checkConfig } from "../../../config/check.ts";
+import { scriptVariables, startLine } from "../../../sweep/delivery.ts";
 import { readInput } from "../../../sweep/input.ts";
 import { NOT_KEPT } from "../../../sweep/outputs.ts";
 import { sweepWork, taskScript } from "../../../sweep/runner.ts";
@@ -45,14 +46,15 @@ let allocations = 0;
 /** Runs a task, and says how it ended. */
 function started(text: string, index = 0, shell = "/bin/sh", more: Record<string, string> = {}) {
   const folder = mkdtempSync(join(tmpdir(), "homelab-task-"));
-  writeFileSync(join(folder, "run.sh"), text.replaceAll("/scratch/filestores", volume));
+  const variables = scriptVariables(text.replaceAll("/scratch/filestores", volume));
   const env = {
     ...process.env,
     ...{ NOMAD_ALLOC_INDEX: String(index), NOMAD_TASK_DIR: folder, SWEEP_NODE: 'the "m700"' },
     ...{ NOMAD_SECRETS_DIR: join(folder, "secrets"), NOMAD_ALLOC_ID: `alloc-${allocations++}` },
+    ...variables,
     ...more,
   };
-  const child = spawn(shell, [join(folder, "run.sh")], { env });
+  const child = spawn(shell, ["-c", startLine(variables)], { env });
   const said = { stdout: "", stderr: "" };
   for (const name of ["stdout", "stderr"] as const)
     child[name].on("data", (data) => {

@@ -7,7 +7,7 @@ import { UserError } from "../../../../config/errors.ts";
 import { readInput } from "../../../../sweep/input.ts";
 import { sweepJob } from "../../../../sweep/job.ts";
 import { runLocally } from "../../../../sweep/local.ts";
-import { sweepWork, taskScript } from "../../../../sweep/runner.ts";
+import { localWork, sweepWork, taskScript } from "../../../../sweep/runner.ts";
 import { smallConfig } from "../../synth.ts";
 
 const before = process.cwd();
@@ -201,7 +201,7 @@ describe("a task with sidecars", () => {
     ];
     const input = read({ env, ...options }, script, command);
     const { name, tasks } = input;
-    const text = taskScript(sweepWork(input, {}));
+    const text = taskScript(localWork(input, {}));
     const said: string[] = [];
     // They are beside the working folder, into which prepare puts things.
     const prepare = async (work: string) => {

@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
 import type { NomadAllocation, NomadJob, NomadTaskState } from "../../../../nomad/types.ts";
+import { scriptVariables } from "../../../../sweep/delivery.ts";
 import { sweepStatus } from "../../../../sweep/gather.ts";
 import { sidecarsLine } from "../../../../sweep/sidecars/lines.ts";
 import { sidecarsStatus } from "../../../../sweep/sidecars/status.ts";
@@ -8,12 +9,8 @@ const task = (Name: string, lines = "") => ({
   Name,
   Config: {},
   Resources: { MemoryMB: 10 },
-  Templates: [
-    {
-      DestPath: "secrets/sweep/run.sh",
-      EmbeddedTmpl: `#!/bin/sh\ncase\n0) set -- ${lines} ;;\nesac\n`,
-    },
-  ],
+  Env: scriptVariables(`#!/bin/sh\ncase\n0) set -- ${lines} ;;\nesac\n`),
+  Templates: null,
 });
 
 // Nomad keeps the order of the groups in which they were written; nothing here depends on it.
