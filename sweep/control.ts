@@ -2,7 +2,7 @@
 import { UserError } from "../config/errors.ts";
 import type { NomadApi } from "../nomad/api.ts";
 import type { NomadJob } from "../nomad/types.ts";
-import { OPEN, type SweepStatus } from "./gather.ts";
+import { OPEN, type SweepStatus, type TaskStatus } from "./gather.ts";
 import { GROUP, ONLY_ITEM, variableOf } from "./in-nomad.ts";
 import { reschedule } from "./reschedule.ts";
 import { hasRounds, registerRound, roundsOf } from "./rounds.ts";
@@ -25,9 +25,9 @@ export async function forgetSecrets(nomad: NomadApi, sweep: Registered): Promise
 }
 
 /**
- * Runs tasks that failed again, with --max-workers no more at a time than that. Of a sweep that still runs,
- * that is all that failed, as Nomad starts them all. Beside sidecars, those that are not asked for end at
- * once, and their earlier result stands.
+ * Runs tasks that failed again, with --max-workers no more at a time than that; in rounds where not all that
+ * failed are to run at once. Of a sweep that still runs, it is all that failed, as Nomad starts them all.
+ * Beside sidecars, those that are not asked for end at once, and their earlier result stands.
  *
  * @param job that the sweep was read from: Nomad takes a round of it only where nobody has changed it since
  * @param ids of the tasks; all that failed where undefined
@@ -45,19 +45,37 @@ export async function retryTasks(
   if (sweep.isStopped) problems.unshift(`${sweep.name}: it was stopped; ${ANEW}`);
   if (problems.length > 0) throw new UserError(problems, 2);
   if (wanted.length === 0) return [];
-  if (hasRounds(job) && sweep.state !== "running") {
-    const indexes = sweep.tasks.filter(({ id }) => wanted.includes(id)).map(({ index }) => index);
+  const workers = maxWorkersOf(job);
+  const some = wanted.length < failed.length;
+  const inRounds = some || workers !== undefined || roundsOf(job).length > 0;
+  if (hasRounds(job) && sweep.state !== "running" && inRounds) {
     if (sweep.hasVariable) await variableOfSweep(nomad, sweep.name);
-    await registerRound(nomad, job, indexes);
+    const indexes = (which: (task: TaskStatus) => boolean) =>
+      sweep.tasks.filter(which).map(({ index }) => index);
+    const again = indexes(({ id }) => wanted.includes(id));
+    const notDone = indexes(({ id, state }) => state !== "done" && !wanted.includes(id));
+    await registerRound(nomad, job, again, notDone);
     return wanted;
   }
-  const workers = maxWorkersOf(job);
   if (workers !== undefined) expectWithin(workers, sweep, wanted.length);
   if (hasRounds(job)) expectAll(job, sweep, wanted, failed);
-  if (sweep.hasVariable) await askFor(nomad, sweep, wanted.length === failed.length ? [] : wanted);
+  if (sweep.hasVariable) await askFor(nomad, sweep, some ? wanted : []);
   if (sweep.sidecars && sweep.state !== "running") await sidecarsEnded(nomad, sweep.name);
+  await expectUnchanged(nomad, job);
   await reschedule(nomad, sweep.name);
   return wanted;
+}
+
+/** @throws UserError where somebody else has registered a retry since the job was read */
+async function expectUnchanged(
+  nomad: NomadApi,
+  { ID, JobModifyIndex }: Pick<NomadJob, "ID" | "JobModifyIndex">,
+): Promise<void> {
+  const now = await nomad.get<NomadJob>(`/job/${encodeURIComponent(ID)}`);
+  if (now?.JobModifyIndex === JobModifyIndex) return;
+  throw new UserError([
+    `${ID}: its job was changed meanwhile, by another retry or a stop; see sweep status`,
+  ]);
 }
 
 /** Items of the sweep's variable. @throws UserError where it is gone, and the secrets with it */

@@ -14,7 +14,7 @@ import {
   TRACKER_STORES_META,
 } from "./in-nomad.ts";
 import { NOT_KEPT } from "./outputs.ts";
-import { roundsOf, taskIndex, versionOf } from "./rounds.ts";
+import { notDoneBefore, roundsOf, taskIndex, versionOf } from "./rounds.ts";
 import { LATE_FILE, NOT_ASKED_FOR, tasksOfScript } from "./runner.ts";
 import { type SidecarsStatus, sidecarsStatus } from "./sidecars/status.ts";
 import { SERVICE } from "./tracker.ts";
@@ -174,12 +174,17 @@ export function sweepStatus(
     const index = taskIndex(rounds, each);
     byIndex.set(index, [...(byIndex.get(index) ?? []), each]);
   }
+  const newest = rounds.at(-1)?.version ?? 0;
+  const notDone = notDoneBefore(job);
   const tasks = tasksOfJob(job).map(({ id, input }, index) => {
     const tries = byIndex.get(index) ?? [];
     const clientSeconds = tries.reduce((sum, each) => sum + allSecondsOf(each, now), 0);
     const version = versionOf(rounds, index);
     const latest = tries.filter(({ JobVersion }) => JobVersion >= version);
-    const status = ofAllocation(current(latest), job.Stop, now);
+    const status =
+      latest.length === 0 && version < newest
+        ? forgotten(notDone.has(index) ? "failed" : "done")
+        : ofAllocation(current(latest, newest), { stopped: job.Stop, newest }, now);
     return { id, index, value: input, ...status, ...(tries.length > 0 ? { clientSeconds } : {}) };
   });
   return {
@@ -246,10 +251,16 @@ function stateOf(counts: Record<TaskState, number>, all: number): SweepStatus["s
   return counts.stopped > 0 ? "stopped" : "failed";
 }
 
-/** The last that did the task's work, or is at it. */
-function current(all: readonly NomadAllocation[]): NomadAllocation | undefined {
+/** Of a task whose allocation Nomad has forgotten, after a retry of others. */
+function forgotten(state: "done" | "failed") {
+  const reason = state === "failed" ? "Nomad has forgotten how" : undefined;
+  return { state, reason, restarts: 0 } as const;
+}
+
+/** The last that did the task's work, or is at it. @param version of the job, the newest */
+function current(all: readonly NomadAllocation[], version: number): NomadAllocation | undefined {
   const newest = all.toSorted((a, b) => b.CreateIndex - a.CreateIndex);
-  if (newest[0] && isToBeRetried(newest[0])) return newest[0];
+  if (newest[0] && isToBeRetried(newest[0], version)) return newest[0];
   const did = newest.find((each) => ended(each)?.ExitCode !== NOT_ASKED_FOR) ?? newest[0];
   // Nomad names no next one where that had no room at first.
   return did && did !== newest[0] ? { ...did, NextAllocation: newest[0]?.ID ?? "" } : did;
@@ -261,9 +272,16 @@ function ended(allocation: NomadAllocation): NomadTaskEvent | undefined {
   return events.findLast(({ Type }) => Type === "Terminated");
 }
 
-function ofAllocation(allocation: NomadAllocation | undefined, stopped: boolean, now: number) {
+/** Of the job: whether it was stopped, and its newest version. */
+interface Job {
+  readonly stopped: boolean;
+  readonly newest: number;
+}
+
+function ofAllocation(allocation: NomadAllocation | undefined, job: Job, now: number) {
+  const { stopped } = job;
   const end = allocation && ended(allocation);
-  const state = allocation ? stateOfAllocation(allocation, end, stopped) : undefined;
+  const state = allocation ? stateOfAllocation(allocation, end, job) : undefined;
   // What a try before has left is no news of one that waits for the next.
   if (!allocation || !state || state === "waiting")
     return { state: stopped ? "stopped" : "waiting", restarts: 0 } as const;
@@ -301,16 +319,17 @@ function allSecondsOf(allocation: NomadAllocation, now: number): number {
   return mean * Restarts + (secondsOf(allocation, now) ?? 0);
 }
 
-/** Whether a retry was asked for that has no place yet. */
-function isToBeRetried(allocation: NomadAllocation): boolean {
-  const { ClientStatus, DesiredTransition, NextAllocation } = allocation;
-  return ClientStatus === "failed" && DesiredTransition.ForceReschedule === true && !NextAllocation;
+/** Whether a retry was asked for that has no place yet. One of an earlier version Nomad never replaces. */
+function isToBeRetried(allocation: NomadAllocation, newest: number): boolean {
+  const { ClientStatus, DesiredTransition, NextAllocation, JobVersion } = allocation;
+  if (ClientStatus !== "failed" || NextAllocation || JobVersion < newest) return false;
+  return DesiredTransition.ForceReschedule === true;
 }
 
 function stateOfAllocation(
   allocation: NomadAllocation,
   end: NomadTaskEvent | undefined,
-  stopped: boolean,
+  { stopped, newest }: Job,
 ): TaskState {
   switch (allocation.ClientStatus) {
     case "pending":
@@ -321,7 +340,7 @@ function stateOfAllocation(
     case "complete":
       return end?.ExitCode === 0 ? "done" : "stopped";
     case "failed":
-      return isToBeRetried(allocation) && !stopped ? "waiting" : "failed";
+      return isToBeRetried(allocation, newest) && !stopped ? "waiting" : "failed";
     case "lost":
       return stopped ? "stopped" : "waiting";
     default:

@@ -24,8 +24,10 @@ export const FAIL_FAST_META = "homelab_mlflow_sweep_fail_fast";
 
 /** Key in a job's meta of what its versions after the first have run again, where it has any; see rounds.ts. */
 export const ROUNDS_META = "homelab_mlflow_sweep_rounds";
+/** Key in a job's meta of the tasks that had failed when the latest of those was begun, and are not in it. */
+export const NOT_DONE_META = "homelab_mlflow_sweep_not_done";
 
-/** Items of the sweep's Nomad variable, which become a part of the script. */
+/** Items of the sweep's Nomad variable, which become lines that a task reads when it starts. */
 export const SECRETS_ITEM = "secrets";
 export const ONLY_ITEM = "only";
 

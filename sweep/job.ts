@@ -24,7 +24,7 @@ import { SERVICE, trackerStores } from "./tracker.ts";
 
 /**
  * Bytes of the script that runs the tasks, with the user's and the values in it. It is part of the job,
- * which Nomad's servers keep in memory and hand to each client.
+ * which Nomad's servers keep in memory and hand to each client, and of each task's environment.
  */
 const MOST_BYTES = 256 * 1024;
 
@@ -116,7 +116,8 @@ function metaOfStores({ files, sidecars }: SweepWork["input"]): Record<string, s
   return all.length > 0 ? { [FILESTORES_META]: [...new Set(all)].join(",") } : {};
 }
 
-function expectToFit(work: SweepWork): void {
+/** @throws UserError when the script and the values are larger than a task may have them */
+export function expectToFit(work: SweepWork): void {
   const bytes = Buffer.byteLength(taskScript(work));
   if (bytes <= MOST_BYTES) return;
   const { script } = work.input;

@@ -2,8 +2,9 @@
 import { UserError } from "../config/errors.ts";
 import type { NomadApi } from "../nomad/api.ts";
 import type { NomadJob } from "../nomad/types.ts";
+import { forgetSecrets } from "./control.ts";
 import { gatherSweep, isOver, UnreadableSweep } from "./gather.ts";
-import { GROUP, ONLY_ITEM, SECRETS_ITEM, SWEEP_META, TASK, variableOf } from "./in-nomad.ts";
+import { GROUP, ONLY_ITEM, SECRETS_ITEM, SWEEP_META, TASK } from "./in-nomad.ts";
 
 /** Of the variable of a sweep that is gone, after it was written. */
 const HOUR_NS = 3_600e9;
@@ -60,6 +61,6 @@ async function removeJobs(nomad: NomadApi): Promise<void> {
     const ended = Math.max(...times.filter((time) => time !== "").map(Date.parse));
     if (Date.now() - ended < DAY_MS) continue;
     await nomad.delete(`/job/${encodeURIComponent(ID)}`, { purge: "true" });
-    await nomad.delete(`/var/${variableOf(ID)}`);
+    await forgetSecrets(nomad, sweep);
   }
 }

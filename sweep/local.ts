@@ -61,7 +61,8 @@ async function runTask(
   line: (text: string) => void,
 ): Promise<number> {
   const variables = scriptVariables(script);
-  mkdirSync(folder);
+  const secretsDir = join(folder, "secrets");
+  mkdirSync(secretsDir, { recursive: true });
   await prepare?.(join(folder, "work"));
   const child = spawn("/bin/sh", ["-c", startLine(variables)], {
     env: {
@@ -70,6 +71,7 @@ async function runTask(
       ...variables,
       NOMAD_ALLOC_INDEX: String(index),
       NOMAD_TASK_DIR: folder,
+      NOMAD_SECRETS_DIR: secretsDir,
     },
     stdio: ["ignore", "pipe", "pipe"],
   });

@@ -133,10 +133,14 @@ export function nodeConstraint(text: string): NodeConstraint {
 
 /** A text file of the user's. */
 export function textFile(file: string): string {
+  const wrong = (why: string) => new Wrong(`a text file that can be read (${why})`);
+  let text: string;
   try {
-    return new TextDecoder("utf-8", { fatal: true }).decode(readFileSync(file));
+    text = new TextDecoder("utf-8", { fatal: true }).decode(readFileSync(file));
   } catch (error) {
-    const why = error instanceof TypeError ? "it is no UTF-8" : reason(error);
-    throw new Wrong(`a text file that can be read (${why})`);
+    throw wrong(error instanceof TypeError ? "it is no UTF-8" : reason(error));
   }
+  // A shell can't have it in a text.
+  if (text.includes("\0")) throw wrong("it has a NUL byte in it");
+  return text;
 }

@@ -135,21 +135,27 @@ export async function register(
   secrets: string | undefined,
   job: object,
 ): Promise<string[]> {
-  if (secrets !== undefined)
-    await nomad.put(`/var/${variableOf(name)}`, {
-      Path: variableOf(name),
-      // An item is never empty.
-      Items: { [SECRETS_ITEM]: secrets, [ONLY_ITEM]: "\n" },
-    });
+  const path = variableOf(name);
+  // An item is never empty.
+  const items = { [SECRETS_ITEM]: secrets ?? "", [ONLY_ITEM]: "\n" };
+  if (secrets !== undefined) await nomad.put(`/var/${path}`, { Path: path, Items: items });
   try {
     // Of two at a time with one name, one is refused.
     if (sidecars.length === 0)
       await nomad.post("/jobs", { Job: job, EnforceIndex: true, JobModifyIndex: 0 });
     else if (!(await registerSidecarsFirst(nomad, name, job, GROUP)))
       return ["no client has room for the sidecars just now; the tasks wait for them"];
-    return [];
   } catch (error) {
-    if (!(await nomad.get(`/job/${name}`))) await nomad.delete(`/var/${variableOf(name)}`);
+    if (secrets !== undefined && !(await nomad.get(`/job/${name}`)))
+      await nomad.delete(`/var/${path}`);
     throw error;
   }
+  // An earlier sweep of that name may have left its own; the token need not be one that may keep any.
+  if (secrets === undefined) await nomad.delete(`/var/${path}`).catch(unlessToldByNomad);
+  return [];
+}
+
+/** The sweep is registered, and none the worse for it. */
+function unlessToldByNomad(error: unknown): void {
+  if (!(error instanceof UserError)) throw error;
 }

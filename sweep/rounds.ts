@@ -1,13 +1,18 @@
 /**
- * Retries of a sweep that has ended: each is a version of its job with a place for each task that runs
- * again. A forced rescheduling, which other retries are, starts all that failed, and all at once: for each
- * allocation that it replaces, Nomad has a distinct_property let one more in (seen with Nomad 1.11.3;
- * clearedValues in
+ * Retries that are a version of the sweep's job, with a place for each task that runs again: of some of the
+ * tasks that failed, and with --max-workers. A forced rescheduling, which other retries are, starts all that
+ * failed, and all at once: for each allocation that it replaces, Nomad has a distinct_property let one more
+ * in (seen with Nomad 1.11.3; clearedValues in
  * https://github.com/hashicorp/nomad/blob/v1.11.3/scheduler/feasible/propertyset.go).
  */
+import { UserError } from "../config/errors.ts";
 import type { NomadApi } from "../nomad/api.ts";
 import type { NomadAllocation, NomadJob } from "../nomad/types.ts";
-import { GROUP, ROUNDS_META } from "./in-nomad.ts";
+import { GROUP, NOT_DONE_META, ROUNDS_META } from "./in-nomad.ts";
+import { taskNumbers } from "./tasks.ts";
+
+/** Bytes of a meta, which each task has in one environment variable: Linux takes 128 KiB. */
+const MOST_BYTES = 100_000;
 
 /** Indexes of the tasks that a version of the job has run, in the order of its allocations. */
 interface Round {
@@ -23,12 +28,12 @@ export function hasRounds({ Meta }: Pick<NomadJob, "Meta">): boolean {
   return Meta?.[ROUNDS_META] !== undefined;
 }
 
-/** Of the meta: `1:0,3,7;2:3`; empty before the first. */
+/** Of the meta: `1:0,3-7;2:3`; empty before the first. */
 export function roundsOf({ Meta }: Pick<NomadJob, "Meta">): Round[] {
   const rounds = (Meta?.[ROUNDS_META] ?? "").split(";").filter((round) => round !== "");
   return rounds.map((round) => {
     const [version, indexes = ""] = round.split(":");
-    return { version: Number(version), indexes: indexes.split(",").map(Number) };
+    return { version: Number(version), indexes: taskNumbers(indexes) };
   });
 }
 
@@ -48,23 +53,60 @@ export function versionOf(rounds: readonly Round[], index: number): number {
 }
 
 /**
+ * Indexes of the tasks that had failed and are not in the latest round; the others that are not in it were
+ * done. Nomad forgets allocations of earlier versions
+ * of a job when the first is a day old (batch_eval_gc_threshold), whether it still has to do or not:
+ * olderVersionTerminalAllocs in https://github.com/hashicorp/nomad/blob/v1.11.3/nomad/core_sched.go.
+ */
+export function notDoneBefore({ Meta }: Pick<NomadJob, "Meta">): ReadonlySet<number> {
+  const notDone = Meta?.[NOT_DONE_META] ?? "";
+  return new Set(notDone === "" ? [] : taskNumbers(notDone));
+}
+
+/**
  * Registers a round of a sweep that has ended, as a version of its job.
  *
- * @throws UserError where Nomad does not take it, as where somebody else has changed the job meanwhile
+ * @param indexes ascending
+ * @param notDone indexes of the other tasks that are not done, ascending
+ * @throws UserError where Nomad does not take it, as where somebody else has changed the job meanwhile; and
+ * where there have been too many for it to keep
  */
 export async function registerRound(
   nomad: NomadApi,
   job: NomadJob,
   indexes: readonly number[],
+  notDone: readonly number[],
 ): Promise<void> {
   const rounds = [...roundsOf(job), { version: job.Version + 1, indexes }];
-  const text = rounds.map((each) => `${each.version}:${each.indexes.join()}`).join(";");
+  const meta = {
+    [ROUNDS_META]: rounds.map((each) => `${each.version}:${ranges(each.indexes)}`).join(";"),
+    [NOT_DONE_META]: ranges(notDone),
+  };
+  for (const text of Object.values(meta))
+    if (text.length > MOST_BYTES)
+      throw new UserError(
+        [
+          `${job.ID}: found ${text.length} bytes that say which tasks ran again; expected at most ${MOST_BYTES}: run those that are left by a sweep of their own, by another --name`,
+        ],
+        2,
+      );
   const groups = job.TaskGroups.map((group) =>
     group.Name === GROUP ? { ...group, Count: indexes.length } : group,
   );
   await nomad.post("/jobs", {
-    Job: { ...job, Meta: { ...job.Meta, [ROUNDS_META]: text }, TaskGroups: groups },
+    Job: { ...job, Meta: { ...job.Meta, ...meta }, TaskGroups: groups },
     EnforceIndex: true,
     JobModifyIndex: job.JobModifyIndex,
   });
+}
+
+/** Of ascending numbers: `0,3-7`. */
+function ranges(numbers: readonly number[]): string {
+  const all: { first: number; last: number }[] = [];
+  for (const each of numbers) {
+    const latest = all.at(-1);
+    if (latest?.last === each - 1) latest.last = each;
+    else all.push({ first: each, last: each });
+  }
+  return all.map(({ first, last }) => (first === last ? `${first}` : `${first}-${last}`)).join();
 }

@@ -139,14 +139,19 @@ export function taskScript({ input, variables, volume, record, isLate }: SweepWo
 # starting a process is, as there are many tasks.
 set -eu
 index=$NOMAD_ALLOC_INDEX
-# Of a later version of the job, the allocations are for the tasks at these indexes, in this order.
+# Of a later version of the job, the allocations are for the tasks at these indexes, in this order: 0,3-7.
 round=\${NOMAD_META_${ROUNDS_META}:-}
 if [ -n "$round" ]; then
   IFS=,
-  set -- \${round##*:}
+  for each in \${round##*:}; do
+    size=$((\${each#*-} - \${each%-*} + 1))
+    if [ "$index" -lt "$size" ]; then
+      index=$((\${each%-*} + index))
+      break
+    fi
+    index=$((index - size))
+  done
   unset IFS
-  shift "$index"
-  index=$1
 fi
 case $index in
 ${lines(tasks.map((task, index) => `${index}) set -- ${taskLine(task)} ;;`))}esac

@@ -5,7 +5,7 @@ import { readSecrets } from "../../secrets/read.ts";
 import { sweepVolume } from "../../sweep/files-job.ts";
 import { ensureSweepImage, sweepImage } from "../../sweep/image.ts";
 import { readInput, type SweepInput } from "../../sweep/input.ts";
-import { type SweepImages, sweepJob } from "../../sweep/job.ts";
+import { expectToFit, type SweepImages, sweepJob } from "../../sweep/job.ts";
 import { removeLeftovers } from "../../sweep/leftovers.ts";
 import { runLocally } from "../../sweep/local.ts";
 import {
@@ -156,7 +156,9 @@ function show(
 }
 
 function localScript(input: SweepInput, { variables }: Tracking): string {
-  return taskScript(localWork(input, variables));
+  const work = localWork(input, variables);
+  expectToFit(work);
+  return taskScript(work);
 }
 
 async function local(

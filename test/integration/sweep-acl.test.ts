@@ -6,6 +6,7 @@ import { execa } from "execa";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { ROOT } from "../../config/load.ts";
 import { NomadApi } from "../../nomad/api.ts";
+import { register } from "../../sweep/register.ts";
 import { sweepConfig } from "../sweep-config.ts";
 import { SMALL, sweepUser, until } from "./sweep-user.ts";
 
@@ -82,6 +83,13 @@ describe("who may not", () => {
     const plain = await run(jobs, "true", "--name", "plain", "--wait");
     expect([plain.exitCode, plain.stderr], plain.stdout).toEqual([0, ""]);
     expect((await by(jobs, "stop", "plain")).exitCode).toBe(0);
+    // And what Nomad says of a job is what is told.
+    const target = { address, region: "global", namespace: "default" };
+    const api = new NomadApi(target, { NOMAD_TOKEN: jobs });
+    const bad = register(api, { name: "bad", sidecars: [] }, undefined, { ID: "bad", Name: "bad" });
+    await expect(bad).rejects.toMatchObject({
+      problems: [expect.stringContaining("it answered 500: ")],
+    });
   });
 });
 

@@ -87,6 +87,13 @@ describe("homelab sweep run", () => {
     expect(await nomad.get("/var/nomad/jobs/secret/sweep/task")).toBeUndefined();
   });
 
+  it("leaves no secrets that an earlier sweep of its name had", async () => {
+    const path = "nomad/jobs/anew/sweep/task";
+    await user.api().put(`/var/${path}`, { Path: path, Items: { secrets: "hunter2", only: "\n" } });
+    expect((await run("true", "--name", "anew", "--wait")).exitCode).toBe(0);
+    expect(await user.api().get(`/var/${path}`)).toBeUndefined();
+  });
+
   it("never runs more tasks at a time than --max-workers", async () => {
     const events = await followAllocations(agent.address, "capped");
     const options = ["--name", "capped", "--ntasks", "30", "--max-workers", "3", "--wait"];

@@ -72,6 +72,15 @@ describe("homelab sweep run --local", () => {
 });
 
 describe("homelab sweep run", () => {
+  it("takes no larger script on this machine than it would on a client", async () => {
+    writeFileSync(join(folder, "large.sh"), `# ${"x".repeat(300_000)}\n`);
+    const { stderr, exitCode } = await run("--local", "--", "large.sh");
+    expect([exitCode, stderr]).toEqual([
+      2,
+      expect.stringMatching(/^error: what each task gets: found 30\d{4} bytes, .* in large.sh; /),
+    ]);
+  });
+
   it("takes no GPU where it is told so, and the other tool's name of a spec", async () => {
     writeFileSync(join(folder, "script.sh"), "# COILED gpu true\ntrue\n");
     const planned = (...more: string[]) => run("--dry-run", ...more, "--", "script.sh");

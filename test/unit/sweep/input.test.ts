@@ -248,6 +248,7 @@ describe("what is asked for", () => {
     ["a missing script", ["missing.py"], /^missing\.py: expected a text file .*no such file/],
     ["an empty script", ["empty.py"], /^empty\.py: the script is empty/],
     ["a script that is no text", ["binary.py"], /^binary\.py: .*it is no UTF-8/],
+    ["a script with a program after it", ["nul.sh"], /^nul\.sh: .*it has a NUL byte in it/],
     [
       "a variable no task has",
       ["train.py", "$SWEEP_INPTU"],
@@ -256,6 +257,7 @@ describe("what is asked for", () => {
   ])("refuses %s", (_, command, line) => {
     writeFileSync("empty.py", "\n");
     writeFileSync("binary.py", Buffer.from([0xff, 0xfe, 0x00, 0x80]));
+    writeFileSync("nul.sh", "true\nexit\n\0\0");
     expect(problems("", {}, command)).toEqual([expect.stringMatching(line)]);
   });
 
