@@ -93,6 +93,8 @@ export function takeInput({ script, ports }: SweepFolder): string {
 rm -rf "$_aside"
 mkdir -p "$_aside"
 : >"$_aside/began"
+# What is changed at once is newer, also where find or the disk knows whole seconds only (BusyBox does).
+touch -d "@$(($(date +%s) - 2))" "$_aside/began" 2>/dev/null || true
 if [ -d "$_kept/${INPUT}" ]; then cp -pRP "$_kept/${INPUT}/." .; fi
 ${script ? `${writtenScript(script, '"$_aside"', ports)}cp "$_aside/"${quoteShell(script.name)} .\n` : ""}`;
 }

@@ -123,6 +123,14 @@ describe.each(shells)("a task that is run by %s", (shell) => {
     expect(left("input")).toEqual(["data/a", "data/b", "data/c", "data/same", "gone"]);
   });
 
+  it("keeps what it changed at once, where times are of whole seconds", async () => {
+    const task = prepared('echo more >>b; touch -d "@$(date +%s)" b');
+    mkdirSync(kept("input"), { recursive: true });
+    writeFileSync(kept("input/b"), "two\n");
+    expect((await run(task, 0, shell)).code).toBe(0);
+    expect(read("tasks/0/files/b")).toBe("two\nmore\n");
+  });
+
   it("changes nothing of what another client has done of it meanwhile", async () => {
     const go = join(volume, "go");
     const task = prepared(
