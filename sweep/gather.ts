@@ -169,12 +169,13 @@ export function sweepStatus(
   now = Date.now(),
 ): SweepStatus {
   const rounds = roundsOf(job);
+  const newest = rounds.at(-1)?.version ?? 0;
   const byIndex = new Map<number, NomadAllocation[]>();
   for (const each of allocations.filter(({ TaskGroup }) => TaskGroup === GROUP)) {
     const index = taskIndex(rounds, each);
-    byIndex.set(index, [...(byIndex.get(index) ?? []), each]);
+    const known = each.JobVersion < newest ? neverReplaced(each) : each;
+    byIndex.set(index, [...(byIndex.get(index) ?? []), known]);
   }
-  const newest = rounds.at(-1)?.version ?? 0;
   const notDone = notDoneBefore(job);
   const tasks = tasksOfJob(job).map(({ id, input }, index) => {
     const tries = byIndex.get(index) ?? [];
@@ -184,7 +185,7 @@ export function sweepStatus(
     const status =
       latest.length === 0 && version < newest
         ? forgotten(notDone.has(index) ? "failed" : "done")
-        : ofAllocation(current(latest, newest), { stopped: job.Stop, newest }, now);
+        : ofAllocation(current(latest), job.Stop, now);
     return { id, index, value: input, ...status, ...(tries.length > 0 ? { clientSeconds } : {}) };
   });
   return {
@@ -257,10 +258,15 @@ function forgotten(state: "done" | "failed") {
   return { state, reason, restarts: 0 } as const;
 }
 
-/** The last that did the task's work, or is at it. @param version of the job, the newest */
-function current(all: readonly NomadAllocation[], version: number): NomadAllocation | undefined {
+/** One of an earlier version of the job: a retry marks it, too, and Nomad puts none in its place. */
+function neverReplaced(allocation: NomadAllocation): NomadAllocation {
+  return { ...allocation, DesiredTransition: { ForceReschedule: false } };
+}
+
+/** The last that did the task's work, or is at it. */
+function current(all: readonly NomadAllocation[]): NomadAllocation | undefined {
   const newest = all.toSorted((a, b) => b.CreateIndex - a.CreateIndex);
-  if (newest[0] && isToBeRetried(newest[0], version)) return newest[0];
+  if (newest[0] && isToBeRetried(newest[0])) return newest[0];
   const did = newest.find((each) => ended(each)?.ExitCode !== NOT_ASKED_FOR) ?? newest[0];
   // Nomad names no next one where that had no room at first.
   return did && did !== newest[0] ? { ...did, NextAllocation: newest[0]?.ID ?? "" } : did;
@@ -272,16 +278,9 @@ function ended(allocation: NomadAllocation): NomadTaskEvent | undefined {
   return events.findLast(({ Type }) => Type === "Terminated");
 }
 
-/** Of the job: whether it was stopped, and its newest version. */
-interface Job {
-  readonly stopped: boolean;
-  readonly newest: number;
-}
-
-function ofAllocation(allocation: NomadAllocation | undefined, job: Job, now: number) {
-  const { stopped } = job;
+function ofAllocation(allocation: NomadAllocation | undefined, stopped: boolean, now: number) {
   const end = allocation && ended(allocation);
-  const state = allocation ? stateOfAllocation(allocation, end, job) : undefined;
+  const state = allocation ? stateOfAllocation(allocation, end, stopped) : undefined;
   // What a try before has left is no news of one that waits for the next.
   if (!allocation || !state || state === "waiting")
     return { state: stopped ? "stopped" : "waiting", restarts: 0 } as const;
@@ -319,17 +318,16 @@ function allSecondsOf(allocation: NomadAllocation, now: number): number {
   return mean * Restarts + (secondsOf(allocation, now) ?? 0);
 }
 
-/** Whether a retry was asked for that has no place yet. One of an earlier version Nomad never replaces. */
-function isToBeRetried(allocation: NomadAllocation, newest: number): boolean {
-  const { ClientStatus, DesiredTransition, NextAllocation, JobVersion } = allocation;
-  if (ClientStatus !== "failed" || NextAllocation || JobVersion < newest) return false;
-  return DesiredTransition.ForceReschedule === true;
+/** Whether a retry was asked for that has no place yet. */
+function isToBeRetried(allocation: NomadAllocation): boolean {
+  const { ClientStatus, DesiredTransition, NextAllocation } = allocation;
+  return ClientStatus === "failed" && DesiredTransition.ForceReschedule === true && !NextAllocation;
 }
 
 function stateOfAllocation(
   allocation: NomadAllocation,
   end: NomadTaskEvent | undefined,
-  { stopped, newest }: Job,
+  stopped: boolean,
 ): TaskState {
   switch (allocation.ClientStatus) {
     case "pending":
@@ -340,7 +338,7 @@ function stateOfAllocation(
     case "complete":
       return end?.ExitCode === 0 ? "done" : "stopped";
     case "failed":
-      return isToBeRetried(allocation, newest) && !stopped ? "waiting" : "failed";
+      return isToBeRetried(allocation) && !stopped ? "waiting" : "failed";
     case "lost":
       return stopped ? "stopped" : "waiting";
     default:

@@ -52,9 +52,8 @@ export function sweepJob(
   tracker: string = SERVICE,
 ): string {
   const { input, volume } = work;
-  expectToFit(work);
   const { name, tasks, command, failFast, sidecars } = input;
-  const script = scriptVariables(taskScript(work));
+  const script = scriptVariables(scriptThatFits(work));
   const stores = trackerStores(tracker, sidecars);
   const owner = `${config.image.uid}:${config.image.gid}`;
   return render("sweep.nomad.hcl", {
@@ -116,10 +115,11 @@ function metaOfStores({ files, sidecars }: SweepWork["input"]): Record<string, s
   return all.length > 0 ? { [FILESTORES_META]: [...new Set(all)].join(",") } : {};
 }
 
-/** @throws UserError when the script and the values are larger than a task may have them */
-export function expectToFit(work: SweepWork): void {
-  const bytes = Buffer.byteLength(taskScript(work));
-  if (bytes <= MOST_BYTES) return;
+/** The script of all tasks. @throws UserError when that is larger than a task may have it */
+export function scriptThatFits(work: SweepWork): string {
+  const text = taskScript(work);
+  const bytes = Buffer.byteLength(text);
+  if (bytes <= MOST_BYTES) return text;
   const { script } = work.input;
   const ofScript = script && script.text.length > valuesText(work.input).length;
   const largest = ofScript ? script.name : "the values";

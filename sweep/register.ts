@@ -136,9 +136,11 @@ export async function register(
   job: object,
 ): Promise<string[]> {
   const path = variableOf(name);
-  // An item is never empty.
-  const items = { [SECRETS_ITEM]: secrets ?? "", [ONLY_ITEM]: "\n" };
-  if (secrets !== undefined) await nomad.put(`/var/${path}`, { Path: path, Items: items });
+  if (secrets !== undefined) {
+    // An item is never empty.
+    const items = { [SECRETS_ITEM]: secrets, [ONLY_ITEM]: "\n" };
+    await nomad.put(`/var/${path}`, { Path: path, Items: items });
+  }
   try {
     // Of two at a time with one name, one is refused.
     if (sidecars.length === 0)
@@ -150,12 +152,16 @@ export async function register(
       await nomad.delete(`/var/${path}`);
     throw error;
   }
-  // An earlier sweep of that name may have left its own; the token need not be one that may keep any.
-  if (secrets === undefined) await nomad.delete(`/var/${path}`).catch(unlessToldByNomad);
+  if (secrets === undefined) await forgetEarlier(nomad, path);
   return [];
 }
 
-/** The sweep is registered, and none the worse for it. */
-function unlessToldByNomad(error: unknown): void {
-  if (!(error instanceof UserError)) throw error;
+/** Removes the secrets that an earlier sweep of a name has left, where Nomad lets us. */
+async function forgetEarlier(nomad: NomadApi, path: string): Promise<void> {
+  try {
+    await nomad.delete(`/var/${path}`);
+  } catch (error) {
+    // The sweep that was registered before this is none the worse for it.
+    if (!(error instanceof UserError)) throw error;
+  }
 }

@@ -54,9 +54,9 @@ export function versionOf(rounds: readonly Round[], index: number): number {
 
 /**
  * Indexes of the tasks that had failed and are not in the latest round; the others that are not in it were
- * done. Nomad forgets allocations of earlier versions
- * of a job when the first is a day old (batch_eval_gc_threshold), whether it still has to do or not:
- * olderVersionTerminalAllocs in https://github.com/hashicorp/nomad/blob/v1.11.3/nomad/core_sched.go.
+ * done. Nomad forgets allocations of earlier versions of a job when the first is a day old
+ * (batch_eval_gc_threshold), whether it still has to do or not: olderVersionTerminalAllocs in
+ * https://github.com/hashicorp/nomad/blob/v1.11.3/nomad/core_sched.go.
  */
 export function notDoneBefore({ Meta }: Pick<NomadJob, "Meta">): ReadonlySet<number> {
   const notDone = Meta?.[NOT_DONE_META] ?? "";

@@ -5,7 +5,7 @@ import { readSecrets } from "../../secrets/read.ts";
 import { sweepVolume } from "../../sweep/files-job.ts";
 import { ensureSweepImage, sweepImage } from "../../sweep/image.ts";
 import { readInput, type SweepInput } from "../../sweep/input.ts";
-import { expectToFit, type SweepImages, sweepJob } from "../../sweep/job.ts";
+import { type SweepImages, scriptThatFits, sweepJob } from "../../sweep/job.ts";
 import { removeLeftovers } from "../../sweep/leftovers.ts";
 import { runLocally } from "../../sweep/local.ts";
 import {
@@ -16,7 +16,7 @@ import {
   secretsText,
 } from "../../sweep/register.ts";
 import { taskName } from "../../sweep/render.ts";
-import { localWork, sweepWork, taskScript } from "../../sweep/runner.ts";
+import { localWork, sweepWork } from "../../sweep/runner.ts";
 import { copySources, type Source, scanSources } from "../../sweep/send-input.ts";
 import { OWN_IMAGE, pushedServerImage, serverImage } from "../../sweep/sidecars/own-tracker.ts";
 import { type Tracking, trackingOf } from "../../sweep/tracking.ts";
@@ -156,9 +156,7 @@ function show(
 }
 
 function localScript(input: SweepInput, { variables }: Tracking): string {
-  const work = localWork(input, variables);
-  expectToFit(work);
-  return taskScript(work);
+  return scriptThatFits(localWork(input, variables));
 }
 
 async function local(

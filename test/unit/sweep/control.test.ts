@@ -9,6 +9,22 @@ const job = {
   TaskGroups: [{ Name: "sweep", Constraints: [{ Operand: "distinct_property", RTarget: "2" }] }],
 } as unknown as NomadJob;
 
+describe("a retry that another one has overtaken", () => {
+  it("is refused, and starts nothing", async () => {
+    const Meta = { homelab_mlflow_sweep_rounds: "" };
+    const read = { ID: "mine", JobModifyIndex: 7, Meta, TaskGroups: [] } as unknown as NomadJob;
+    const tasks = [{ id: 0, index: 0, state: "failed" } as TaskStatus];
+    const sweep = { name: "mine", state: "failed", tasks } as unknown as SweepStatus;
+    // There is nothing to start with.
+    const nomad = { get: async () => ({ ...read, JobModifyIndex: 9 }) } as unknown as NomadApi;
+    await expect(retryTasks(nomad, { job: read, sweep }, undefined)).rejects.toMatchObject({
+      problems: [
+        "mine: its job was changed meanwhile, by another retry or a stop; see sweep status",
+      ],
+    });
+  });
+});
+
 describe("a retry of a sweep with sidecars and --max-workers", () => {
   it("is refused for more tasks than may run at a time, and changes nothing in Nomad", async () => {
     const tasks = [0, 1, 2].map((id) => ({ id, index: id, state: "failed" }) as TaskStatus);
