@@ -1,7 +1,7 @@
 # Every target is a line to the `homelab` command or to a tool; `make help` lists them.
 MAKEFLAGS += --no-print-directory
 .DEFAULT_GOAL := help
-HOMELAB := node_modules/.bin/jiti cli/homelab.ts
+HOMELAB := node cli/homelab.mjs
 
 .PHONY: help
 help: ## list the targets
@@ -10,7 +10,7 @@ help: ## list the targets
 node_modules: package-lock.json
 	@command -v node >/dev/null || { echo "error: node: not found; install Node.js 20 or newer"; exit 1; }
 	@echo "Installing the Node packages"
-	@npm ci --no-audit --no-fund --loglevel=error
+	@npm ci --no-audit --no-fund --loglevel=error >/dev/null
 	@touch node_modules
 
 .PHONY: deploy

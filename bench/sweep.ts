@@ -19,6 +19,9 @@ const REGISTERED_S = 1;
 const STATUS_S = 0.5;
 const POLL_MS = 200;
 const PATIENCE_MS = 1_800_000;
+/** Nomad is quiet when for so long it takes less than this share of a core. */
+const QUIET_MS = 2000;
+const QUIET_SHARE = 0.1;
 /** Of the kernel's ticks, in /proc/PID/stat. */
 const TICKS_PER_SECOND = 100;
 /** What each task is, on all sides. */
@@ -102,17 +105,25 @@ async function compare(side: Side, count: number, rounds: number): Promise<Row[]
   ];
 }
 
+/** What a user waits for, once Nomad has cleaned up after the tasks above. */
 async function alone(side: Side, rounds: number): Promise<Row[]> {
-  const registered: number[] = [];
-  const shown: number[] = [];
   const most = Math.max(...COUNTS);
-  await side.logRuns(`sweep-${most}-0`, most);
+  const status = () => seconds(() => side.status(`sweep-${most}-0`));
+  const registered: number[] = [];
+  const withoutRuns: number[] = [];
+  const withRuns: number[] = [];
   for (const round of times(rounds)) {
     const name = `registered-${round}`;
+    await side.quiet();
     registered.push(await seconds(() => side.register(name)));
-    // Its task would start while the status is asked for.
     await side.ended(name, 1);
-    shown.push(await seconds(() => side.status(`sweep-${most}-0`)));
+    await side.quiet();
+    withoutRuns.push(await status());
+  }
+  await side.logRuns(`sweep-${most}-0`, most);
+  for (const _ of times(rounds)) {
+    await side.quiet();
+    withRuns.push(await status());
   }
   const row = (what: string, samples: number[], limit: number): Row => {
     const value = median(samples);
@@ -121,7 +132,8 @@ async function alone(side: Side, rounds: number): Promise<Row[]> {
   };
   return [
     row("sweep run, until it is registered", registered, REGISTERED_S),
-    row(`sweep status, ${most} tasks with a run each`, shown, STATUS_S),
+    row(`sweep status, ${most} tasks without runs`, withoutRuns, STATUS_S),
+    row(`sweep status, ${most} tasks with a run each`, withRuns, STATUS_S),
   ];
 }
 
@@ -222,9 +234,16 @@ class Side {
     });
   }
 
+  async quiet(): Promise<void> {
+    await this.until(async () => {
+      const { nomad } = await this.sample(() => sleep(QUIET_MS));
+      return nomad < QUIET_SHARE * (QUIET_MS / 1000);
+    });
+  }
+
   private async until(condition: () => Promise<boolean>): Promise<void> {
     for (const end = Date.now() + PATIENCE_MS; !(await condition()); await sleep(POLL_MS))
-      if (Date.now() > end) throw new Error("the tasks did not end");
+      if (Date.now() > end) throw new Error("Nomad is not done with the tasks");
   }
 
   private nomad(args: readonly string[]): Promise<string> {

@@ -14,6 +14,14 @@ export class UserError extends Error {
 }
 
 /**
+ * Whether it is one, of the class above or of the same one loaded a second time: what a config imports of
+ * ours comes from our sources, also where the command itself is a bundle.
+ */
+export function isUserError(error: unknown): error is UserError {
+  return error instanceof Error && error.name === "UserError";
+}
+
+/**
  * Runs a program's main function; a UserError becomes its lines on stderr and its exit code.
  * Anything else is a bug of ours and keeps its stack trace.
  */

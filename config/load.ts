@@ -1,10 +1,10 @@
 import { readFileSync, statSync } from "node:fs";
 import { dirname, join, relative, resolve } from "node:path";
 import { setImmediate as turn } from "node:timers/promises";
-import { fileURLToPath, pathToFileURL } from "node:url";
+import { fileURLToPath } from "node:url";
 import { createJiti } from "jiti";
 import { checkConfig } from "./check.ts";
-import { printProblems, UserError } from "./errors.ts";
+import { isUserError, printProblems, UserError } from "./errors.ts";
 import { thrown } from "./plain.ts";
 import { reason } from "./reason.ts";
 import type { HomelabConfig } from "./schema.ts";
@@ -66,21 +66,19 @@ async function readConfig(
       return checkConfig(exported, shown);
     });
   } catch (error) {
-    if (error instanceof UserError) problems.push(...error.problems);
+    if (isUserError(error)) problems.push(...error.problems);
     else refuse(`can't be loaded: ${thrown(error, file)}`);
     return undefined;
   }
 }
 
-/** The exports of a config. One outside of the repository finds no package of ours by itself. */
+/** The exports of a config, wherever it lies: one outside of the repository finds no package by itself. */
 async function load(file: string): Promise<{ default?: unknown }> {
-  const { href } = pathToFileURL(file);
-  if (!relative(ROOT, file).startsWith("..")) return import(href);
   const alias = {
     "homelab-mlflow": join(ROOT, "config", "define.ts"),
     "homelab-mlflow/lab": join(ROOT, "lab", "embedded.ts"),
   };
-  return createJiti(import.meta.url, { alias, interopDefault: false }).import(href);
+  return createJiti(import.meta.url, { alias, interopDefault: false }).import(file);
 }
 
 /**

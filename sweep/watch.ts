@@ -1,6 +1,5 @@
 /** Waits for a sweep, and shows where it stands. */
 import { setTimeout as sleep } from "node:timers/promises";
-import { Listr } from "listr2";
 import type { NomadApi } from "../nomad/api.ts";
 import { forgetSecrets, stopSweep } from "./control.ts";
 import { gatherSweep, type SweepStatus } from "./gather.ts";
@@ -62,6 +61,8 @@ export async function watch(
   }
   let watched: Promise<Watched> | undefined;
   const latest = new Map<string, LatestLine>();
+  // Loaded for a screen alone: `sweep status` has none, and its start is felt.
+  const { Listr } = await import("listr2");
   const screen = new Listr(
     [
       {
