@@ -7,6 +7,10 @@ import { OWN_VARIABLES } from "./tasks.ts";
 
 /** A word that names a script, whether or not there is one. */
 const SCRIPT = /\.(py|sh)$/;
+const INTERPRETER = /^(?:.*\/)?(?:python[\d.]*|(?:ba|da|k|z)?sh)$/;
+/** Options of interpreters: `python3 -m MODULE`, `sh -ec COMMAND`; `python3 -W ignore`, `bash -euo pipefail`. */
+const RUNS_TEXT = /^-\w*[cm]$/;
+const TAKES_VALUE = /^-(?:\w*o|W|X)$/;
 const INTERPRETERS: Readonly<Record<string, string>> = { py: "python3", sh: "sh" };
 
 /** A variable of the sweep's in a word of the command. */
@@ -18,10 +22,25 @@ const VARIABLES = [
   ...["COILED_BATCH_TASK_INPUT", "COILED_BATCH_TASK_ID", "COILED_BATCH_TASK_COUNT"],
 ];
 
-/** Place of the script in a command: its first word, or the second, after an interpreter; -1 where there is none. */
+/**
+ * Place of the script in a command: its first word, or the second, after a program; of an interpreter the
+ * first after its options, as in `python3 -u train.py`. -1 where there is none.
+ */
 export function scriptPlace(command: readonly string[]): number {
-  const isFile = (word: string) => statSync(word, { throwIfNoEntry: false })?.isFile() ?? false;
-  return command.slice(0, 2).findIndex((word) => SCRIPT.test(word) || isFile(word));
+  const isScript = (word = "") =>
+    SCRIPT.test(word) || (statSync(word, { throwIfNoEntry: false })?.isFile() ?? false);
+  const [program = ""] = command;
+  if (isScript(program)) return 0;
+  const place = INTERPRETER.test(program) ? afterOptions(command) : 1;
+  return isScript(command[place]) ? place : -1;
+}
+
+/** Place of the first word behind a program's options, or of the option that runs a text or a module. */
+function afterOptions(command: readonly string[]): number {
+  let place = 1;
+  while (/^-./.test(command[place] ?? "") && !RUNS_TEXT.test(command[place] ?? ""))
+    place += TAKES_VALUE.test(command[place] ?? "") ? 2 : 1;
+  return place;
 }
 
 /**

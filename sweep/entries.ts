@@ -64,11 +64,19 @@ export function headerEntries(
     else if (!hasValue) problems.push(`${at}: ${written}: no value; expected one after the name`);
     else {
       if (notice) notices.push(`${at}: ${written} ${notice}`);
-      if (key !== undefined)
-        entries.push({ key, value: value || "true", where: `${at}: ${written}`, layer: marker });
+      if (key === undefined) continue;
+      const entry = { key, value: value || "true", where: `${at}: ${written}`, layer: marker };
+      const other = REPEATED.includes(key) ? undefined : entries.find(isRivalOf(entry));
+      if (other) problems.push(`${entry.where}: ${other.where} says otherwise; expected it once`);
+      entries.push(entry);
     }
   }
   return { entries, problems, notices };
+}
+
+/** Something else said of the same option in the same place. */
+function isRivalOf({ key, layer, value }: Entry): (other: Entry) => boolean {
+  return (other) => other.key === key && other.layer === layer && other.value !== value;
 }
 
 function meaningOf(marker: Directive["marker"], written: string, text: string): Meaning {

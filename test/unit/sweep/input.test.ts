@@ -209,6 +209,34 @@ describe("what is asked for", () => {
     expect(read("# SWEEP ntasks 3", {}, ["nvidia-smi", "-L"])).toMatchObject({ scriptPlace: -1 });
   });
 
+  it.each([
+    ["python3 -u train.py -c x.py", 2],
+    ["/usr/bin/python3.12 -W ignore -X dev train.py", 5],
+    ["bash -euo pipefail train.py", 3],
+    ["python3 -m train.py", -1],
+    ["sh -ec train.py", -1],
+    ["grep -v train.py", -1],
+    ["python3 -u", -1],
+  ])("finds the script behind an interpreter's options: %s", (command, scriptPlace) => {
+    expect(read("# SWEEP ntasks 3", {}, command.split(" "))).toMatchObject({ scriptPlace });
+  });
+
+  it("refuses a script that is not there, behind an interpreter's options too", () => {
+    expect(problems("", {}, ["python3", "-u", "gone.py"])).toEqual([
+      "gone.py: expected a text file that can be read (no such file: gone.py)",
+    ]);
+  });
+
+  it("refuses a header that says two things of an option; the same twice, and of several, is fine", () => {
+    const script =
+      "# SWEEP cpu 100\n# SWEEP cpu 100\n# SWEEP env A=1\n# SWEEP env B=2\n# COILED cpu 2\n";
+    expect(read(script)).toMatchObject({ cpu: 100, env: { A: "1", B: "2" } });
+    expect(problems(`${script}# SWEEP cpu 200\n# SWEEP grid a=1\n# SWEEP grid b=1\n`)).toEqual([
+      "train.py:6: cpu: train.py:1: cpu says otherwise; expected it once",
+      "train.py:8: grid: train.py:7: grid says otherwise; expected it once",
+    ]);
+  });
+
   it("is refused with all problems at once, each with its place", () => {
     writeFileSync("vars", "A=1\nnonsense\n");
     writeFileSync("requirements.txt", "numpy\n-r other.txt\n");
