@@ -1,134 +1,40 @@
-/** The file server with a real Python, and what speaks with it. */
-import { type ChildProcess, spawn } from "node:child_process";
-import { createHash, randomBytes } from "node:crypto";
-import { once } from "node:events";
+/** Files that go up to the file server and come down, and what a sweep made of them. */
+import { randomBytes } from "node:crypto";
 import {
   chmodSync,
-  existsSync,
-  lstatSync,
   mkdirSync,
   mkdtempSync,
   readdirSync,
   readFileSync,
-  readlinkSync,
   rmSync,
   statSync,
   symlinkSync,
   utimesSync,
   writeFileSync,
 } from "node:fs";
-import { connect, createServer, type Socket } from "node:net";
-import { tmpdir } from "node:os";
-import { dirname, join } from "node:path";
+import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { execa } from "execa";
-import { pack } from "tar-stream";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { expectNotOfSweep } from "../../cli/files/context.ts";
-import { UserError } from "../../config/errors.ts";
-import { ROOT } from "../../config/load.ts";
 import { download } from "../../files/download.ts";
-import { FileServer, FileServerGone } from "../../files/file-server.ts";
 import { planHere } from "../../files/plan-here.ts";
 import { scan } from "../../files/scan.ts";
 import { upload } from "../../files/upload.ts";
 import { bringBack } from "../../sweep/bring-back.ts";
-import { freePorts } from "./nomad-agent.ts";
+import { contents, fileStores, problemsOf } from "./file-stores.ts";
 
-const TOKEN = "a-token";
-let folder: string;
-let volume: string;
-let port: number;
-let python: ChildProcess;
-let said = "";
-const servers: FileServer[] = [];
-
-function fileServer(at = port, token = TOKEN, signal = new AbortController().signal): FileServer {
-  const server = new FileServer(`http://127.0.0.1:${at}`, token, signal);
-  servers.push(server);
-  return server;
-}
-
-function start(at: number, environment: Record<string, string> = {}): ChildProcess {
-  const env = {
-    ...process.env,
-    PYTHONDONTWRITEBYTECODE: "1",
-    ...{ FILES_ROOT: volume, FILES_VOLUME: "files", FILES_TOKEN: join(folder, "token") },
-    ...{ FILES_HOST: "127.0.0.1", FILES_PORT: String(at), FILES_IDLE: "300" },
-    ...environment,
-  };
-  const child = spawn("python3", [join(ROOT, "files", "server", "serve.py")], { env });
-  child.stderr?.on("data", (data) => {
-    said += data;
-  });
-  return child;
-}
-
-beforeAll(async () => {
-  folder = mkdtempSync(join(tmpdir(), "homelab-files-"));
-  volume = join(folder, "volume");
-  mkdirSync(volume);
-  writeFileSync(join(volume, ".homelab-volume"), "files\nmore\n");
-  writeFileSync(join(folder, "token"), `${TOKEN}\n`);
-  [port = 0] = await freePorts(1);
-  python = start(port);
-  const server = fileServer();
-  for (const end = Date.now() + 20_000; !(await server.isUp()); await sleep(50))
-    if (Date.now() > end) throw new Error(`the server did not start: ${said}`);
-});
-
-afterAll(async () => {
-  for (const each of servers) await each.close();
-  python?.kill("SIGKILL");
-  rmSync(folder, { recursive: true, force: true });
-});
-
+const stores = fileStores();
+const { folder, volume, fileServer, write, up, down } = stores;
 let here: string;
+
+beforeAll(() => stores.begin());
+
+afterAll(() => stores.end());
+
 beforeEach(() => {
-  here = mkdtempSync(join(folder, "here-"));
+  here = stores.newFolder();
 });
-
-function write(files: Record<string, string | Buffer>, at = here): void {
-  for (const [path, content] of Object.entries(files)) {
-    mkdirSync(dirname(join(at, path)), { recursive: true });
-    writeFileSync(join(at, path), content);
-  }
-}
-
-async function up(store: string, from = here, server = fileServer()) {
-  const { entries, problems } = await scan(from);
-  expect(problems).toEqual([]);
-  return upload(server, from, entries, store);
-}
-
-async function down(store: string, into: string, more = {}, server = fileServer()) {
-  const plan = await planHere(server, store, { into, overwrite: false, ...more });
-  if (plan.problems.length === 0) await download(server, store, into, plan);
-  return plan;
-}
-
-/** All files below a folder, with what is in them. */
-function contents(at: string, before = ""): Record<string, string> {
-  const found: Record<string, string> = {};
-  for (const name of readdirSync(at).sort()) {
-    const file = join(at, name);
-    const status = lstatSync(file);
-    const path = before + name;
-    if (status.isDirectory()) Object.assign(found, contents(file, `${path}/`));
-    else if (status.isSymbolicLink()) found[path] = `-> ${readlinkSync(file)}`;
-    else found[path] = createHash("sha256").update(readFileSync(file)).digest("hex");
-  }
-  return found;
-}
-
-const problemsOf = (work: Promise<unknown>) =>
-  work.then(
-    () => [] as readonly string[],
-    (error) => {
-      if (error instanceof UserError) return error.problems;
-      throw error;
-    },
-  );
 
 describe("files that go up and come down", () => {
   it("are the same, with their times, modes, names and links", async () => {
@@ -354,283 +260,3 @@ describe("the name of a new store", () => {
     for (const store of ["both", "neither"]) expect(await refused(store)).toEqual([]);
   });
 });
-
-describe("an upload that is cut off", () => {
-  it.each([
-    [40, 500_000],
-    [4, 20_000_000],
-  ])(
-    "in %d files of %d bytes leaves no half one, and goes on after what was complete",
-    async (count, size) => {
-      const names = Array.from({ length: count }, (_, index) => `f${index + 10}`);
-      write(Object.fromEntries(names.map((name) => [name, randomBytes(size)])));
-      const store = `cut-${size}`;
-      const proxy = await cutAfter(0.6 * count * size);
-      await expect(up(store, here, fileServer(proxy.port))).rejects.toThrow(FileServerGone);
-      proxy.close();
-      await expect.poll(() => readdirSync(join(volume, store)).join()).not.toContain(".uploading");
-      const left = contents(join(volume, store));
-      const whole = contents(here);
-      const complete = Object.keys(left).length;
-      expect(complete).toBeGreaterThan(0);
-      expect(complete).toBeLessThan(count);
-      for (const [path, hash] of Object.entries(left)) expect(hash, path).toBe(whole[path]);
-      expect(await up(store)).toMatchObject({ sent: count - complete, same: complete });
-      expect(contents(join(volume, store))).toEqual(whole);
-    },
-  );
-});
-
-describe("an upload that is ended here", () => {
-  it("leaves no half file, and no error that nobody waits for", async () => {
-    write({ large: Buffer.alloc(100_000_000, "x") });
-    const leaving = new AbortController();
-    const unheard: unknown[] = [];
-    const hear = (error: unknown) => void unheard.push(error);
-    process.on("uncaughtException", hear).on("unhandledRejection", hear);
-    const working = up("ended", here, fileServer(port, TOKEN, leaving.signal)).catch(() => "ended");
-    const there = join(volume, "ended");
-    await expect
-      .poll(() => existsSync(there) && readdirSync(there).length, { interval: 5 })
-      .toBe(1);
-    leaving.abort();
-    expect(await working).toBe("ended");
-    await sleep(500);
-    process.off("uncaughtException", hear).off("unhandledRejection", hear);
-    expect(unheard).toEqual([]);
-    await expect.poll(() => readdirSync(there)).toEqual([]);
-  });
-});
-
-describe("a server that is ended when its client is gone", () => {
-  it("removes what was cut off before", async () => {
-    write({ large: Buffer.alloc(300_000_000, "x") });
-    const [at = 0] = await freePorts(1);
-    const own = start(at);
-    const leaving = new AbortController();
-    const server = fileServer(at, TOKEN, leaving.signal);
-    await expect.poll(() => server.isUp(), { timeout: 20_000 }).toBe(true);
-    const working = up("left", here, server).catch(() => "ended");
-    const there = join(volume, "left");
-    await expect
-      .poll(() => existsSync(there) && readdirSync(there).length, { interval: 5 })
-      .toBe(1);
-    const ended = once(own, "close");
-    leaving.abort();
-    own.kill("SIGTERM");
-    expect([await working, (await ended)[0]]).toEqual(["ended", 0]);
-    expect(readdirSync(there)).toEqual([]);
-  });
-});
-
-describe("a download that is cut off", () => {
-  it.each([4_000_000, 20_000_000])(
-    "in files of %d bytes leaves no half one, and goes on after what was complete",
-    async (size) => {
-      write(Object.fromEntries([1, 2, 3, 4].map((each) => [`f${each}`, randomBytes(size)])));
-      const store = `cut-down-${size}`;
-      await up(store);
-      const into = join(folder, `${store}-into`);
-      const proxy = await cutAfter(2.5 * size);
-      await expect(down(store, into, {}, fileServer(proxy.port))).rejects.toThrow(FileServerGone);
-      proxy.close();
-      const whole = contents(here);
-      const left = contents(into);
-      expect(Object.keys(left).length).toBeGreaterThan(0);
-      expect(Object.keys(left).length).toBeLessThan(4);
-      for (const [path, hash] of Object.entries(left)) expect(hash, path).toBe(whole[path]);
-      expect((await down(store, into)).files).toHaveLength(4 - Object.keys(left).length);
-      expect(contents(into)).toEqual(whole);
-    },
-  );
-});
-
-describe("the file server", () => {
-  it("asks for its token", async () => {
-    expect(await problemsOf(fileServer(port, "another").stores())).toEqual([
-      "expected the token of this server",
-    ]);
-  });
-
-  it("refuses members that escape, all of them by name, and takes none", async () => {
-    const tar = pack();
-    for (const name of ["../out", "a/../../out", "/abs"]) tar.entry({ name }, "evil");
-    tar.entry({ name: "up", type: "symlink", linkname: "../../etc" });
-    tar.entry({ name: "sly", type: "symlink", linkname: "a/../../../x" });
-    tar.entry({ name: "hard", type: "link", linkname: "/etc/passwd" });
-    tar.entry({ name: "device", type: "character-device", devmajor: 1, devminor: 3 });
-    tar.entry({ name: "pipe", type: "fifo" });
-    tar.finalize();
-    const found = await problemsOf(fileServer().put("escape", tar as AsyncIterable<Buffer>));
-    expect(found).toHaveLength(8);
-    expect(found.join()).toContain("'up': a link that leads out, to '../../etc'");
-    expect(readdirSync(join(volume, "escape"))).toEqual([]);
-    expect(existsSync(join(folder, "out"))).toBe(false);
-  });
-
-  it("follows no link that a task has left, up or down", async () => {
-    const outside = join(folder, "elsewhere");
-    write({ secret: "hush" }, outside);
-    write({ a: "x" });
-    await up("trap");
-    symlinkSync(outside, join(volume, "trap", "door"));
-    symlinkSync(join(outside, "secret"), join(volume, "trap", "peep"));
-    const tar = pack();
-    tar.entry({ name: "door/file" }, "evil");
-    tar.finalize();
-    expect(await problemsOf(fileServer().put("trap", tar as AsyncIterable<Buffer>))).toEqual([
-      "'door': found a file or a link, expected a folder",
-    ]);
-    expect(readdirSync(outside)).toEqual(["secret"]);
-    const into = join(folder, "trap-down");
-    const { notices } = await down("trap", into);
-    expect(notices.join()).toContain('"door" is left out: a link that leads out');
-    expect(readdirSync(into)).toEqual(["a"]);
-    expect(await problemsOf(fileServer().tree("trap/door"))).toEqual([
-      "'door': found a file or a link, expected a folder",
-    ]);
-    await fileServer().remove("trap");
-    expect(readdirSync(outside)).toEqual(["secret"]);
-  });
-
-  it.each(["..", "a/../..", ".homelab-volume", "/etc", "a//b"])(
-    "gives, takes and removes nothing at %j",
-    async (path) => {
-      const server = fileServer();
-      const empty = pack();
-      empty.finalize();
-      for (const work of [
-        () => server.remove(path),
-        () => server.tree(path),
-        () => server.put(path, empty as AsyncIterable<Buffer>),
-      ])
-        expect((await problemsOf(work())).join()).toContain("expected");
-      expect(existsSync(join(volume, ".homelab-volume"))).toBe(true);
-    },
-  );
-
-  it("lists stores, sizes, times and digests", async () => {
-    write({ "a/b": "hello" });
-    await up("listed");
-    await up("sweeps/mine/tasks");
-    const names = (await fileServer().stores()).map(({ name, kind }) => `${kind} ${name}`);
-    expect(names).toContain("store listed");
-    expect(names).toContain("sweep mine");
-    expect(names).not.toContain("store sweeps");
-    const tree = await fileServer().tree("listed", { sha256: true });
-    const sha256 = createHash("sha256").update("hello").digest("hex");
-    expect(tree?.find(({ path }) => path === "a/b")).toMatchObject({ size: 5, sha256 });
-    expect(await fileServer().tree("none")).toBeUndefined();
-  });
-
-  it("removes a file, and a whole store", async () => {
-    write({ "a/b": "x", c: "y" });
-    await up("gone");
-    await fileServer().remove("gone/a/b");
-    expect(Object.keys(contents(join(volume, "gone")))).toEqual(["c"]);
-    await fileServer().remove("gone");
-    expect(existsSync(join(volume, "gone"))).toBe(false);
-    for (const path of ["gone", "gone/a/b"]) expect(await fileServer().remove(path)).toBe(false);
-  });
-
-  /** How a server that does not start ends. */
-  async function ended(environment: Record<string, string>, at: number): Promise<string> {
-    said = "";
-    const [code] = await once(start(at, environment), "close");
-    return `${code} ${said.split("\n").find((line) => line.startsWith("error"))}`;
-  }
-
-  it("does not serve a bare mount point, or another volume", async () => {
-    const [at = 0] = await freePorts(1);
-    const bare = join(folder, "bare");
-    mkdirSync(bare);
-    expect(await ended({ FILES_ROOT: bare }, at)).toMatch(
-      /^1 error: volume files: .*No such file/m,
-    );
-    expect(await ended({ FILES_VOLUME: "other" }, at)).toContain("found 'files' in");
-  });
-
-  it("says so where its port is somebody else's, which Nomad can't know", async () => {
-    expect(await ended({}, port)).toBe(
-      `1 error: its port ${port} is taken by what Nomad did not start; run it again, Nomad gives it another one`,
-    );
-  });
-
-  it("ends by itself when nobody asks any more", async () => {
-    const [at = 0] = await freePorts(1);
-    const [code] = await once(start(at, { FILES_IDLE: "1" }), "close");
-    expect(code).toBe(0);
-  });
-
-  // It mounts a small disk, which root alone may.
-  it.skipIf(process.getuid?.() !== 0).each([
-    [6_000_000, ["a", "kept"]],
-    [30_000_000, ["a", "c", "kept"]],
-  ])(
-    "says that the volume is full for a file of %d bytes, and leaves what was there and what was complete",
-    async (size, left) => {
-      const small = join(folder, `small-${size}`);
-      mkdirSync(small);
-      await execa("mount", ["-t", "tmpfs", "-o", "size=4m", "tmpfs", small]);
-      const [at = 0] = await freePorts(1);
-      writeFileSync(join(small, ".homelab-volume"), "files\n");
-      write({ kept: "precious" }, join(small, "store"));
-      const own = start(at, { FILES_ROOT: small });
-      try {
-        const server = fileServer(at);
-        await expect.poll(() => server.isUp(), { timeout: 20_000 }).toBe(true);
-        write({ a: "first", b: randomBytes(size), c: "last" });
-        expect(await problemsOf(up("store", here, server))).toEqual(["the volume files is full"]);
-        expect(readdirSync(join(small, "store")).sort()).toEqual(left);
-        expect(readFileSync(join(small, "store", "kept"), "utf8")).toBe("precious");
-      } finally {
-        own.kill("SIGKILL");
-        await once(own, "close");
-        await execa("umount", [small]);
-      }
-    },
-  );
-
-  it("takes and gives 500 MB in bounded memory", async () => {
-    const [at = 0] = await freePorts(1);
-    const own = start(at);
-    const server = fileServer(at);
-    await expect.poll(() => server.isUp(), { timeout: 20_000 }).toBe(true);
-    const peak = () =>
-      Number(/VmHWM:\s+(\d+)/.exec(readFileSync(`/proc/${own.pid}/status`, "utf8"))?.[1]) / 1024;
-    const before = peak();
-    writeFileSync(join(here, "large"), Buffer.alloc(500_000_000, "0123456789"));
-    await up("large", here, server);
-    const into = join(folder, "large-down");
-    await down("large", into, {}, server);
-    const grown = peak() - before;
-    console.log(`the file server grew by ${grown.toFixed(1)} MiB`);
-    expect(grown).toBeLessThan(20);
-    expect(contents(into)).toEqual(contents(here));
-    own.kill("SIGKILL");
-    await server.remove("large").catch(() => {});
-  });
-});
-
-/** A way to the server that breaks after so many bytes, whichever direction they go. */
-async function cutAfter(bytes: number): Promise<{ port: number; close: () => void }> {
-  let left = bytes;
-  const proxy = createServer((client) => {
-    const behind = connect(port, "127.0.0.1");
-    const pass = (from: Socket, to: Socket) =>
-      from
-        .on("data", (data) => {
-          left -= data.length;
-          if (left > 0) return to.write(data);
-          client.destroy();
-          return behind.destroy();
-        })
-        .on("error", () => {})
-        .on("close", () => to.end());
-    pass(client, behind);
-    pass(behind, client);
-  });
-  proxy.listen(0, "127.0.0.1");
-  await once(proxy, "listening");
-  return { port: (proxy.address() as { port: number }).port, close: () => void proxy.close() };
-}
