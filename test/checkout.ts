@@ -1,5 +1,5 @@
 import {
-  cpSync,
+  existsSync,
   mkdirSync,
   readFileSync,
   rmSync,
@@ -7,7 +7,7 @@ import {
   utimesSync,
   writeFileSync,
 } from "node:fs";
-import { dirname, join } from "node:path";
+import { join } from "node:path";
 import { execa } from "execa";
 import { ROOT } from "../config/load.ts";
 import { labSettings } from "../lab/settings.ts";
@@ -25,14 +25,15 @@ export class Checkout {
   static async create(name: string): Promise<Checkout> {
     const directory = join(labSettings().dir, "checkouts", name);
     rmSync(directory, { recursive: true, force: true });
+    mkdirSync(directory, { recursive: true });
     const files = await execa("git", ["ls-files", "--cached", "--others", "--exclude-standard"], {
       cwd: ROOT,
       lines: true,
     });
-    for (const file of files.stdout) {
-      mkdirSync(dirname(join(directory, file)), { recursive: true });
-      cpSync(join(ROOT, file), join(directory, file), { force: true });
-    }
+    // With the bundle of the command, and the times by which it knows its sources.
+    const bundle = existsSync(join(ROOT, "dist")) ? ["dist"] : [];
+    const copied = ["--archive", "--parents", ...files.stdout, ...bundle, directory];
+    await execa("cp", copied, { cwd: ROOT });
     symlinkSync(join(ROOT, "node_modules"), join(directory, "node_modules"));
     // As after npm ci: what is installed is newer than the lock file.
     utimesSync(join(directory, "package-lock.json"), 0, 0);

@@ -1,6 +1,5 @@
 import {
   appendFileSync,
-  cpSync,
   existsSync,
   mkdirSync,
   mkdtempSync,
@@ -12,7 +11,7 @@ import {
   writeFileSync,
 } from "node:fs";
 import { tmpdir } from "node:os";
-import { dirname, join } from "node:path";
+import { join } from "node:path";
 import { execa } from "execa";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { ROOT } from "../../../config/load.ts";
@@ -29,10 +28,8 @@ beforeAll(async () => {
     ["ls-files", "--cached", "--others", "--exclude-standard"],
     { cwd: ROOT, lines: true },
   );
-  for (const file of files) {
-    mkdirSync(dirname(join(checkout, file)), { recursive: true });
-    cpSync(join(ROOT, file), join(checkout, file));
-  }
+  mkdirSync(checkout);
+  await execa("cp", ["--parents", ...files, checkout], { cwd: ROOT });
   symlinkSync(join(ROOT, "node_modules"), join(checkout, "node_modules"));
   await prepare();
 });
