@@ -3,21 +3,35 @@
  * what `npm ci` runs at its end. cli/homelab.mjs takes it while no source has changed since; without it,
  * every command works as well.
  */
-import { rmSync, statSync, writeFileSync } from "node:fs";
+import {
+  readdirSync,
+  readFileSync,
+  realpathSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from "node:fs";
 import { isAbsolute, join, relative } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import type { Plugin } from "rolldown";
 
-/** In the repository; cli/homelab.mjs knows it as well. */
-const FOLDER = "dist";
+/** In the repository: a folder for each bundle, and which is the latest, of which sources. cli/homelab.mjs knows both. */
+const DIST = "dist";
+const LATEST = "latest.json";
 /** Libraries that each command waits for. The others stay where they are: some look for files of theirs. */
 const INSIDE = ["commander", "undici", "zod"];
 
-/** @param root absolute path of the repository */
+/**
+ * @param root absolute path of the repository, without links in it
+ * @throws Error where it can't be made
+ */
 export async function bundle(root: string): Promise<void> {
-  const folder = join(root, FOLDER);
-  // A bundle without its list of sources, which is written last, is not taken.
-  rmSync(folder, { recursive: true, force: true });
+  const dist = join(root, DIST);
+  const earlier = latest(dist);
+  // A command that runs still loads parts of the earlier one, which therefore stays until the next time.
+  const name = String(Date.now());
+  const folder = join(dist, name);
   const sources: Record<string, number> = {};
   const installed = "node_modules/.package-lock.json";
   sources[installed] = statSync(join(root, installed)).mtimeMs;
@@ -32,7 +46,19 @@ export async function bundle(root: string): Promise<void> {
   });
   await made.write({ dir: folder, format: "esm" });
   await made.close();
-  writeFileSync(join(folder, "sources.json"), JSON.stringify(sources));
+  writeFileSync(join(dist, "new.json"), JSON.stringify({ folder: name, sources }));
+  renameSync(join(dist, "new.json"), join(dist, LATEST));
+  for (const each of readdirSync(dist))
+    if (![name, earlier, LATEST].includes(each)) rmSync(join(dist, each), { recursive: true });
+}
+
+/** Name of the folder of the bundle that is there, if any. */
+function latest(dist: string): string | undefined {
+  try {
+    return JSON.parse(readFileSync(join(dist, LATEST), "utf8")).folder;
+  } catch {
+    return undefined;
+  }
 }
 
 /**
@@ -61,7 +87,7 @@ function ours(root: string, folder: string, sources: Record<string, number>): Pl
 
 if (import.meta.url === pathToFileURL(process.argv[1] ?? "").href) {
   try {
-    await bundle(fileURLToPath(new URL("..", import.meta.url)));
+    await bundle(realpathSync(fileURLToPath(new URL("..", import.meta.url))));
   } catch (error) {
     const { message } = error as Error;
     console.error(`The homelab command starts without its bundle, a little slower: ${message}`);

@@ -8,19 +8,21 @@ import { fileURLToPath } from "node:url";
 const root = new URL("../", import.meta.url);
 // Node 22.8 and newer need not compile the libraries again each time.
 module.enableCompileCache?.(fileURLToPath(new URL("node_modules/.cache/compiled", root)));
-if (isBundled()) await import("../dist/homelab.js");
+const bundle = bundled();
+if (bundle) await import(new URL(`dist/${bundle}/homelab.js`, root).href);
 else {
   const { createJiti } = await import("jiti");
   await createJiti(import.meta.url).import("./homelab.ts");
 }
 
-function isBundled() {
+function bundled() {
   try {
-    const sources = JSON.parse(readFileSync(new URL("dist/sources.json", root), "utf8"));
-    return Object.entries(sources).every(
+    const { folder, sources } = JSON.parse(readFileSync(new URL("dist/latest.json", root), "utf8"));
+    const isCurrent = Object.entries(sources).every(
       ([path, changed]) => statSync(new URL(path, root)).mtimeMs === changed,
     );
+    return isCurrent ? folder : undefined;
   } catch {
-    return false;
+    return undefined;
   }
 }

@@ -18,7 +18,12 @@ export class UserError extends Error {
  * ours comes from our sources, also where the command itself is a bundle.
  */
 export function isUserError(error: unknown): error is UserError {
-  return error instanceof Error && error.name === "UserError";
+  return (
+    error instanceof Error &&
+    error.name === "UserError" &&
+    "problems" in error &&
+    "exitCode" in error
+  );
 }
 
 /**

@@ -36,10 +36,16 @@ beforeAll(async () => {
 
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
+/** The folder of the bundle that is there. */
+function folderOfBundle(): string {
+  const { folder } = JSON.parse(readFileSync(join(checkout, "dist", "latest.json"), "utf8"));
+  return join(checkout, "dist", folder);
+}
+
 /** What `npm ci` does at its end. The bundle says that it runs, from then on. */
 async function prepare(): Promise<void> {
   await execa("npm", ["run", "prepare"], { cwd: checkout });
-  const entry = join(checkout, "dist", "homelab.js");
+  const entry = join(folderOfBundle(), "homelab.js");
   const text = readFileSync(entry, "utf8");
   writeFileSync(entry, `process.stderr.write(${JSON.stringify(MARK)});\n${text}`);
 }
@@ -76,7 +82,7 @@ describe("the homelab command's bundle", () => {
   });
 
   it("finds the files that lie beside our sources", () => {
-    const dist = join(checkout, "dist");
+    const dist = folderOfBundle();
     const scripts = readdirSync(dist).filter((name) => name.endsWith(".js"));
     const found = scripts.flatMap((name) => [
       ...readFileSync(join(dist, name), "utf8").matchAll(
@@ -101,6 +107,18 @@ describe("the homelab command's bundle", () => {
     expect(await homelab(["--help"])).toMatchObject({ isBundled: true, ...changed });
   });
 
+  it("stays whole for commands that still run when it is made again, until the time after", async () => {
+    const bundles = () => readdirSync(join(checkout, "dist")).filter((name) => /^\d+$/.test(name));
+    const first = folderOfBundle();
+    const parts = readdirSync(first);
+    await prepare();
+    expect(readdirSync(first)).toEqual(parts);
+    expect(bundles()).toHaveLength(2);
+    await prepare();
+    expect(bundles()).toHaveLength(2);
+    expect(existsSync(first)).toBe(false);
+  });
+
   it("is left alone where a source is gone, and is not needed", async () => {
     rmSync(join(checkout, "cli", "doctor.ts"));
     const { isBundled, exitCode } = await homelab(["--help"]);
@@ -117,6 +135,6 @@ describe("the homelab command's bundle", () => {
     });
     expect(exitCode).toBe(0);
     expect(stderr).toMatch(/^The homelab command starts without its bundle, [\s\S]*nowhere/m);
-    expect(existsSync(join(checkout, "dist", "sources.json"))).toBe(false);
+    expect(existsSync(join(checkout, "dist", "latest.json"))).toBe(false);
   });
 });
