@@ -1,12 +1,14 @@
 import type { Command } from "commander";
 import { BAD_INPUT } from "./exit-code.ts";
+import { expectValues } from "./typed.ts";
 
 /** Adds `homelab files` with its subcommands. What they need is loaded only when one is run. */
 export function addFiles(program: Command): void {
   const files = program
     .command("files")
     .description("file stores on volumes.files, and what sweeps have left there")
-    .exitOverride(({ exitCode }) => process.exit(exitCode === 0 ? 0 : BAD_INPUT));
+    .exitOverride(({ exitCode }) => process.exit(exitCode === 0 ? 0 : BAD_INPUT))
+    .hook("preAction", (_, command) => expectValues(command));
   const add = (name: string) =>
     files
       .command(name)

@@ -1,6 +1,6 @@
 import { type Command, Option } from "commander";
-import { UserError } from "../config/errors.ts";
 import { BAD_INPUT } from "./exit-code.ts";
+import { expectCommand, expectValues } from "./typed.ts";
 
 /** Adds `homelab sweep` with its subcommands. What they need is loaded only when one is run. */
 export function addSweep(program: Command): void {
@@ -71,6 +71,7 @@ export function addSweep(program: Command): void {
     .option("--dry-run", "show what would be registered, or run")
     .option("--yes", "do not ask, above 100 tasks")
     .passThroughOptions()
+    .hook("preAction", (_, command) => expectCommand(command, process.argv))
     .action(async (command, options) => (await import("./sweep/run.ts")).run(command, options));
   add("list")
     .description("show the sweeps that Nomad knows")
@@ -109,16 +110,4 @@ export function addSweep(program: Command): void {
     .option("--task <numbers>", "these, such as 2,5-7")
     .option("--wait", "wait until all tasks have ended")
     .action(async (name, options) => (await import("./sweep/change.ts")).retry(name, options));
-}
-
-/** Commander takes whatever follows an option as its value. @throws UserError where that is another option */
-function expectValues(command: Command): void {
-  const known = command.options.map(({ long }) => long);
-  const problems = command.options.flatMap((option) =>
-    [command.getOptionValue(option.attributeName())]
-      .flat()
-      .filter((value) => typeof value === "string" && known.includes(value))
-      .map((value) => `${option.long}: found the option ${value}; expected a value`),
-  );
-  if (problems.length > 0) throw new UserError(problems, BAD_INPUT);
 }

@@ -1,5 +1,5 @@
-import { statSync } from "node:fs";
 import { basename } from "node:path";
+import { statHere } from "../config/stat-here.ts";
 import { quoteShell } from "../templates/quote-shell.ts";
 import { nearest } from "./nearest.ts";
 import { addressVariable, SCHEDULER_VARIABLE, shellText } from "./sidecars/addresses.ts";
@@ -8,9 +8,10 @@ import { OWN_VARIABLES } from "./tasks.ts";
 /** A word that names a script, whether or not there is one. */
 const SCRIPT = /\.(py|sh)$/;
 const INTERPRETER = /^(?:.*\/)?(?:python[\d.]*|(?:ba|da|k|z)?sh)$/;
+const SHELL = /sh$/;
 /** Options of interpreters: `python3 -m MODULE`, `sh -ec COMMAND`; `python3 -W ignore`, `bash -euo pipefail`. */
 const RUNS_TEXT = /^-\w*[cm]$/;
-const TAKES_VALUE = /^-(?:\w*o|W|X)$/;
+const TAKES_VALUE = /^-(?:\w*[oO]|W|X)$/;
 const INTERPRETERS: Readonly<Record<string, string>> = { py: "python3", sh: "sh" };
 
 /** A variable of the sweep's in a word of the command. */
@@ -27,12 +28,34 @@ const VARIABLES = [
  * first after its options, as in `python3 -u train.py`. -1 where there is none.
  */
 export function scriptPlace(command: readonly string[]): number {
-  const isScript = (word = "") =>
-    SCRIPT.test(word) || (statSync(word, { throwIfNoEntry: false })?.isFile() ?? false);
+  const isScript = (word = "") => SCRIPT.test(word) || isFile(word);
   const [program = ""] = command;
-  if (isScript(program)) return 0;
-  const place = INTERPRETER.test(program) ? afterOptions(command) : 1;
+  const isInterpreter = INTERPRETER.test(program);
+  if (!isInterpreter && isScript(program)) return 0;
+  const place = isInterpreter ? afterOptions(command) : 1;
   return isScript(command[place]) ? place : -1;
+}
+
+/** Scripts here that a command names and that are not its own, one line each: they are not sent along. */
+export function leftBehind(command: readonly string[], script: number): string[] {
+  return command
+    .filter((word, place) => place !== script && SCRIPT.test(word) && isFile(word))
+    .map(
+      (word) =>
+        `${word} does not go along, and no header of it is read: it is not the command's script, as in python3 ${word}; --upload ${word} sends it`,
+    );
+}
+
+function isFile(word: string): boolean {
+  return statHere(word)?.isFile() ?? false;
+}
+
+/** Place of the text that a shell runs, as in `sh -c TEXT`; -1 where there is none. */
+function shellTextPlace(command: readonly string[]): number {
+  const [program = ""] = command;
+  if (!INTERPRETER.test(program) || !SHELL.test(program)) return -1;
+  const place = afterOptions(command);
+  return RUNS_TEXT.test(command[place] ?? "") ? place + 1 : -1;
 }
 
 /** Place of the first word behind a program's options, or of the option that runs a text or a module. */
@@ -45,7 +68,8 @@ function afterOptions(command: readonly string[]): number {
 
 /**
  * The command as a task runs it, in its working folder, as a line of a POSIX shell: the words as they
- * are, but for variables of the sweep and addresses of its sidecars, which become their values.
+ * are, but for variables of the sweep and addresses of its sidecars, which become their values. In a text
+ * for a shell it is that shell which reads the variables.
  *
  * @param ports of the sidecars
  * @param variable one more than those of the sweep
@@ -57,7 +81,10 @@ export function shellCommand(
   variable?: string,
 ): string {
   const pattern = variable ? variableOf(`(?:SWEEP|COILED)_\\w+|${variable}(?!\\w)`) : VARIABLE;
+  const text = shellTextPlace(command);
   const words = command.map((word, place) => {
+    // The shell finds the variables in its environment; a value put into its text would be code there.
+    if (place === text) return shellText(word, ports);
     if (place !== script) return shellWord(word, ports, pattern);
     const file = basename(word);
     const interpreter = place === 0 ? INTERPRETERS[SCRIPT.exec(file)?.[1] ?? ""] : undefined;

@@ -1,5 +1,5 @@
-import { statSync } from "node:fs";
 import { UserError } from "../../config/errors.ts";
+import { statHere } from "../../config/stat-here.ts";
 import { filesVolume } from "../../files/job.ts";
 import { storeName } from "../../files/paths.ts";
 import { scan } from "../../files/scan.ts";
@@ -39,6 +39,6 @@ export async function uploadTo(
 
 /** @throws UserError where it is no folder */
 export function expectFolder(directory: string): void {
-  if (statSync(directory, { throwIfNoEntry: false })?.isDirectory()) return;
+  if (statHere(directory)?.isDirectory()) return;
   throw new UserError([`${directory}: expected a folder that is there`], BAD_INPUT);
 }
