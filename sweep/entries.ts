@@ -1,5 +1,5 @@
 import { ALIASES, COILED_NAMES, fromCoiled, type Meaning } from "./coiled.ts";
-import type { Directive } from "./header.ts";
+import type { Directive, Header } from "./header.ts";
 import { nearest } from "./nearest.ts";
 import { Wrong } from "./wrong.ts";
 
@@ -45,9 +45,14 @@ export const DIRECTIVES = [
   ...["sidecar-spec", "sidecar-timeout", "tracker"],
 ];
 
+/** Where a value ends and a comment begins, as in a script. */
+const COMMENT = /(^|\s)#(\s|$)/;
+/** `A=1 B=2`, which on the command line are two. */
+const SEVERAL = /\s[A-Za-z_]\w*=/;
+
 /** What the header's directives say, with what is wrong with them and what the user should know. */
 export function headerEntries(
-  directives: readonly Directive[],
+  { directives, unread }: Header,
   file: string,
 ): { entries: Entry[]; problems: string[]; notices: string[] } {
   const entries: Entry[] = [];
@@ -62,6 +67,8 @@ export function headerEntries(
     else if (!isKnown)
       problems.push(`${at}: ${written}: unknown directive; ${allowedKeys(marker, written)}`);
     else if (!hasValue) problems.push(`${at}: ${written}: no value; expected one after the name`);
+    else if (key !== "env" && COMMENT.test(value))
+      problems.push(`${at}: ${written}: found a comment in its value; expected it on another line`);
     else {
       if (notice) notices.push(`${at}: ${written} ${notice}`);
       if (key === undefined) continue;
@@ -69,8 +76,15 @@ export function headerEntries(
       const other = REPEATED.includes(key) ? undefined : entries.find(isRivalOf(entry));
       if (other) problems.push(`${entry.where}: ${other.where} says otherwise; expected it once`);
       entries.push(entry);
+      if (SEVERAL.test(key === "env" ? value : ""))
+        notices.push(`${at}: ${written} is one variable, ${value}; another has a line of its own`);
     }
   }
+  for (const { marker, key, line } of unread)
+    if (DIRECTIVES.includes(meaningOf(marker, key, "").key ?? ""))
+      notices.push(
+        `${file}:${line}: ${key} is not read: expected # ${marker} in capitals, above the first line of code`,
+      );
   return { entries, problems, notices };
 }
 
@@ -150,6 +164,17 @@ export class Inputs {
       if (first) return first;
     }
     return undefined;
+  }
+
+  /** Whether an option is said nearer than another that is said too: it counts over that. */
+  isNearer(key: string, other: string): boolean {
+    const [one, far] = [this.said(key)[0], this.said(other)[0]];
+    return one !== undefined && far !== undefined && !isAsNear(far.layer, one.layer);
+  }
+
+  /** Which of these are said anywhere. */
+  which(keys: readonly string[]): string[] {
+    return keys.filter((key) => this.said(key).length > 0);
   }
 
   private said(key: string): Entry[] {

@@ -1,7 +1,7 @@
 /** The environment variables of the tasks, of all places that say any. */
 import { readEnvFile } from "../secrets/env-file.ts";
 import type { NamedSource, SecretSources } from "../secrets/spec.ts";
-import { type Entry, type Inputs, LAYERS } from "./entries.ts";
+import { type Entry, type Inputs, isAsNear, LAYERS, type Layer } from "./entries.ts";
 import * as parse from "./parse.ts";
 
 export interface Environment {
@@ -9,6 +9,13 @@ export interface Environment {
   /** Variables that are secrets, each with where it is. */
   readonly secrets: SecretSources;
 }
+
+/** Variables that a sweep sets itself; its runs are found by the last. */
+const OWN = /^(SWEEP_|NOMAD_|COILED_BATCH_|MLFLOW_RUN_CONTEXT$)/;
+const OTHER =
+  "a variable of another name than SWEEP_..., NOMAD_..., COILED_BATCH_... and MLFLOW_RUN_CONTEXT, which a sweep sets itself";
+
+const TRACKING_URI = "MLFLOW_TRACKING_URI";
 
 /** One variable in one place. */
 interface Said extends Pick<Entry, "layer" | "where"> {
@@ -20,10 +27,14 @@ interface Said extends Pick<Entry, "layer" | "where"> {
  * The variables of the nearest place that says them, as a secret or as none.
  *
  * @param ofConfig what the config says, which counts least
+ * @param inputVariable that has a task's value
+ * @param tracker the place that says which MLflow is logged to: MLFLOW_TRACKING_URI does not count from farther away
  */
 export function readEnvironment(
   inputs: Inputs,
   ofConfig: Readonly<Record<string, string>>,
+  inputVariable?: string,
+  tracker?: Layer,
 ): Environment {
   // Of one place, what is said by itself counts over its file, and the last over the first.
   const said = [
@@ -42,7 +53,20 @@ export function readEnvironment(
         );
       counting.set(each.name, each);
     }
-  return environmentOf(ofConfig, counting);
+  const names = [
+    ...Object.keys(ofConfig).map((name) => ({ where: "sweep.env of the config:", name })),
+    ...counting.values(),
+  ];
+  for (const { where, name } of names) {
+    if (OWN.test(name)) inputs.problems.push(`${where} ${name}: expected ${OTHER}`);
+    if (name === inputVariable)
+      inputs.problems.push(`${where} ${name}: expected another than that of --map-over-input-var`);
+  }
+  const uri = counting.get(TRACKING_URI)?.layer;
+  const isFar = tracker !== undefined && (uri === undefined || !isAsNear(uri, tracker));
+  const { env, secrets } = environmentOf(ofConfig, counting);
+  const { [TRACKING_URI]: _, ...others } = env;
+  return { env: isFar ? others : env, secrets };
 }
 
 function environmentOf(

@@ -1,5 +1,7 @@
 /** What of a sweep is about files. */
-import { existsSync, readdirSync, statSync } from "node:fs";
+import { lstatSync, readdirSync, realpathSync, statSync } from "node:fs";
+import { reason } from "../config/reason.ts";
+import { statHere } from "../config/stat-here.ts";
 import { storeName } from "../files/paths.ts";
 import type { Entry, Inputs } from "./entries.ts";
 import * as parse from "./parse.ts";
@@ -21,14 +23,20 @@ export interface FilesInput {
 /** Where tasks find the volume, and each store by its name. */
 export const FILESTORES = "/scratch/filestores";
 
-/** The options that are about files. */
-export function readFilesInput(inputs: Inputs): FilesInput {
+/**
+ * The options that are about files.
+ *
+ * @param wait whether somebody waits for the sweep
+ */
+export function readFilesInput(inputs: Inputs, wait: boolean): FilesInput {
   const download = inputs.one("download", (text, { layer }) => ({
     folder: downloadFolder(text),
     layer,
   }));
-  // To the tool of the COILED headers it only keeps what is left, where nobody waits.
-  const isKept = download?.layer === "COILED" && !inputs.one("wait", parse.flag);
+  // To the tool of the COILED headers it only keeps what is left, where nobody waits; and so where a nearer
+  // place says not to.
+  const isFar = download?.layer === "COILED" || inputs.isNearer("wait", "download");
+  const isKept = download !== undefined && isFar && !wait;
   return {
     filestores: [...new Set(inputs.all("filestore", storeName))],
     uploads: [...new Set(inputs.all("upload", uploaded))],
@@ -97,33 +105,43 @@ export function filesContradictions(
 
 /** Each task's files come to a folder of their own, and nothing is written over. */
 function occupied(download: string, tasks: Beside["tasks"]): string[] {
-  if (!existsSync(download)) return [];
-  const there = new Set(readdirSync(download));
+  if (!statHere(download)) return [];
+  let there: Set<string>;
+  try {
+    there = new Set(readdirSync(download));
+  } catch (error) {
+    return [`--download: found ${download}, and ${reason(error)}; expected a new folder`];
+  }
   const [found] = tasks.filter(({ id }) => there.has(String(id)));
   if (!found) return [];
   return [`--download: found ${download}/${found.id} already; expected a new folder`];
 }
 
-function existing(text: string): string {
-  if (text === "" || !statSync(text, { throwIfNoEntry: false }))
-    throw new Wrong("a file or a folder that is there");
+/**
+ * A folder's content goes along by its links, what is named itself does not: under the link's name the tasks
+ * would find what leads nowhere there. The tool of the COILED headers takes the content of a folder.
+ */
+function uploaded(text: string, { layer }: Entry): string {
+  const found = text === "" ? undefined : statHere(text);
+  if (found?.isDirectory()) return layer === "COILED" ? `${text}/.` : text;
+  if (!found?.isFile()) throw new Wrong("a file or a folder that is there");
+  if (lstatSync(text).isSymbolicLink())
+    throw new Wrong(`no link, but the file that it leads to: ${realpathSync(text)}`);
   return text;
 }
 
-/** The tool of the COILED headers takes the content of a folder. */
-function uploaded(text: string, { layer }: Entry): string {
-  const path = existing(text);
-  return layer === "COILED" && statSync(path).isDirectory() ? `${path}/.` : path;
-}
-
 function existingFolder(text: string): string {
-  if (text === "" || !statSync(text, { throwIfNoEntry: false })?.isDirectory())
-    throw new Wrong("a folder that is there");
+  if (text === "" || !statHere(text)?.isDirectory()) throw new Wrong("a folder that is there");
   return text;
 }
 
 function downloadFolder(text: string): string {
-  const found = statSync(text, { throwIfNoEntry: false });
-  if (text === "" || (found && !found.isDirectory())) throw new Wrong("a folder, or nothing yet");
+  const allowed = "a folder, or nothing yet";
+  try {
+    const found = statSync(text, { throwIfNoEntry: false });
+    if (text === "" || (found && !found.isDirectory())) throw new Wrong(allowed);
+  } catch (error) {
+    throw error instanceof Wrong ? error : new Wrong(`${allowed} (${reason(error)})`);
+  }
   return text;
 }

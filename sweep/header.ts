@@ -9,29 +9,35 @@ export interface Directive {
   readonly line: number;
 }
 
+export interface Header {
+  readonly directives: readonly Directive[];
+  /** What looks like one, and is below the header or not in capitals; of these the marker is in capitals. */
+  readonly unread: readonly Directive[];
+}
+
+const DIRECTIVE =
+  /^#+\s*(SWEEP|COILED)(?:(?:\s*:\s*|\s+)-{0,2}([^\s=]+)(?:(?:\s*=\s*|\s+)(.*))?)?$/i;
+
 /**
  * The directives at the top of a script: in its comments, up to the first line that is neither a
  * comment nor blank.
  */
-export function readHeader(script: string): Directive[] {
-  const found: Directive[] = [];
+export function readHeader(script: string): Header {
+  const directives: Directive[] = [];
+  const unread: Directive[] = [];
+  let isTop = true;
   for (const [index, text] of script
     .replace(/^\ufeff/, "")
     .split(/\r?\n/)
     .entries()) {
     const line = text.trim();
-    if (line === "") continue;
-    if (!line.startsWith("#")) break;
-    const match =
-      /^#+\s*(SWEEP|COILED)(?:(?:\s*:\s*|\s+)-{0,2}([^\s=]+)(?:(?:\s*=\s*|\s+)(.*))?)?$/.exec(line);
-    if (!match) continue;
-    const [, marker, key = "", value] = match;
-    found.push({
-      marker: marker as Directive["marker"],
-      key,
-      value: value?.trim(),
-      line: index + 1,
-    });
+    if (line !== "" && !line.startsWith("#")) isTop = false;
+    const [, marker = "", key = "", value] = DIRECTIVE.exec(line) ?? [];
+    if (!marker) continue;
+    const known = marker.toUpperCase() as Directive["marker"];
+    const isRead = isTop && marker === known;
+    const directive = { marker: known, key, value: value?.trim(), line: index + 1 };
+    (isRead ? directives : unread).push(directive);
   }
-  return found;
+  return { directives, unread };
 }

@@ -5,13 +5,22 @@ import { UserError } from "../config/errors.ts";
 import type { HomelabConfig } from "../config/schema.ts";
 import { secretProblems } from "../secrets/read.ts";
 import type { SecretSources } from "../secrets/spec.ts";
-import { scriptPlace, variableProblems } from "./command.ts";
+import { leftBehind, scriptPlace, variableProblems } from "./command.ts";
 import { contradictions } from "./contradictions.ts";
 import { commandLineEntries, headerEntries, Inputs } from "./entries.ts";
 import { readEnvironment } from "./environment.ts";
 import { type FilesInput, filesContradictions, readFilesInput } from "./files-input.ts";
 import { readHeader } from "./header.ts";
-import { cpu, memory, readScript, readTasks, readWorkers, sidecarsOf } from "./options.ts";
+import {
+  cpu,
+  leftOut,
+  memory,
+  readImage,
+  readScript,
+  readTasks,
+  readWorkers,
+  sidecarsOf,
+} from "./options.ts";
 import * as parse from "./parse.ts";
 import { requirementProblems } from "./requirements.ts";
 import { portsOf } from "./sidecars/group.ts";
@@ -88,45 +97,58 @@ export function readInput(
   const header = headerEntries(readHeader(script?.text ?? ""), command[place] ?? "");
   const inputs = new Inputs([...commandLineEntries(options), ...header.entries]);
   const tasks = readTasks(inputs);
-  const { env, secrets } = readEnvironment(inputs, defaults.env);
-  const stem = script?.name.replace(/\.\w+$/, "") ?? basename(command[0] ?? "");
-  const file = inputs.one("requirements", (text) => ({ file: text, text: parse.textFile(text) }));
   const spec = inputs.one("sidecar-spec", sidecarsOf(inputs, hasVolume)) ?? [];
-  const tracker = inputs.one("tracker", parse.tracker) ?? "service";
+  // Without the axes or the sidecars that could not be read, their variables would be unknown too.
+  const knowsVariables = inputs.problems.length === 0;
+  const inputVariable = inputs.one("map-over-input-var", parse.inputVariable);
+  const said = inputs.one("tracker", (text, { layer }) => ({ what: parse.tracker(text), layer }));
+  const tracker = said?.what ?? "service";
+  const stem = script?.name.replace(/\.\w+$/, "") ?? basename(command[0] ?? "");
+  const { driver, container, file } = readImage(inputs);
+  const wait = inputs.one("wait", parse.flag) ?? false;
+  // What asks to wait is void where a nearer place says not to.
+  const isVoid = (key: string) => !wait && inputs.isNearer("wait", key);
+  const waitTimeout = inputs.one("wait-timeout", parse.duration);
+  const failFast = inputs.one("fail-fast", parse.flag) ?? false;
+  const local = inputs.one("local", parse.flag) ?? false;
+  const { env, secrets } = readEnvironment(inputs, defaults.env, inputVariable, said?.layer);
   const name = inputs.one("name", parse.sweepName) ?? newName(stem);
   const store = hasVolume ? trackerStore(name) : undefined;
   const sidecars = tracker === "sidecar" ? withTracker(spec, store) : spec;
+  const files = readFilesInput(inputs, wait);
   const input: SweepInput = {
     ...tasks,
     maxWorkers: readWorkers(inputs, tasks) ?? defaults.maxWorkers,
     name,
     command,
-    inputVariable: inputs.one("map-over-input-var", parse.inputVariable),
+    inputVariable,
     scriptPlace: place,
     script,
     env,
     secrets,
-    driver: inputs.one("driver", parse.driver) ?? "docker",
-    container: inputs.one("container", parse.container) ?? (file ? undefined : defaults.container),
+    driver,
+    container: container ?? (file ? undefined : defaults.container),
     requirements: file,
     cpu: inputs.one("cpu", cpu) ?? defaults.cpu,
     memory: inputs.one("memory", memory) ?? defaults.memory,
     gpus: inputs.one("gpu", parse.gpus) ?? 0,
     retries: inputs.one("retries", parse.whole(0, 100)) ?? 0,
     timeout: inputs.one("timeout", parse.duration),
-    waitTimeout: inputs.one("wait-timeout", parse.duration),
-    failFast: inputs.one("fail-fast", parse.flag) ?? false,
-    wait: inputs.one("wait", parse.flag) ?? false,
-    local: inputs.one("local", parse.flag) ?? false,
+    waitTimeout: isVoid("wait-timeout") ? undefined : waitTimeout,
+    failFast: failFast && !isVoid("fail-fast"),
+    wait,
+    local,
     yes: inputs.one("yes", parse.flag) ?? false,
     constraints: [...defaults.constraints, ...inputs.all("constraint", parse.nodeConstraint)],
-    files: readFilesInput(inputs),
+    files,
     tracker,
     sidecars,
     sidecarTimeout: inputs.one("sidecar-timeout", parse.duration) ?? SIDECAR_TIMEOUT,
     namespace: inputs.one("namespace", parse.namespace),
     notices: [
       ...header.notices,
+      ...(files.sync === undefined && files.uploads.length === 0 ? leftBehind(command, place) : []),
+      ...(local ? leftOut(inputs) : []),
       ...(sidecars !== spec && store
         ? [`its MLflow keeps runs and artifacts in the file store ${store}`]
         : []),
@@ -136,10 +158,7 @@ export function readInput(
     ...(script?.problems ?? []),
     ...header.problems,
     ...inputs.problems,
-    // Without the axes that could not be read, their variables would be unknown too.
-    ...(inputs.problems.length > 0
-      ? []
-      : variableProblems(command, tasks.axes, portsOf(input.sidecars))),
+    ...(knowsVariables ? variableProblems(command, tasks.axes, portsOf(input.sidecars)) : []),
     ...secretProblems(secrets),
     ...(file ? requirementProblems(file.text, file.file) : []),
     ...contradictions(input),

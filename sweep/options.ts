@@ -15,6 +15,11 @@ import {
 } from "./tasks.ts";
 import { Wrong } from "./wrong.ts";
 
+const OF_NOMAD = [
+  ...["container", "requirements", "driver", "cpu", "memory", "gpu", "constraint"],
+  ...["retries", "outputs", "wait-timeout"],
+];
+
 export function readScript(file: string): { name: string; text: string; problems: string[] } {
   const name = basename(file);
   const wrong = (problem: string) => ({ name, text: "", problems: [`${file}: ${problem}`] });
@@ -31,10 +36,15 @@ export function readScript(file: string): { name: string; text: string; problems
 
 export function readTasks(inputs: Inputs): Tasks {
   const entry = inputs.tasks();
-  const delimiter = inputs.one("map-over-delimiter", (text) => {
-    if (!entry) throw new Wrong("--map-over-values or --map-over-file with it");
-    return parse.delimiter(text);
-  });
+  const delimiter = inputs
+    .all("map-over-delimiter", (text, { layer }) => {
+      // One that is farther away is of other values.
+      if (entry && !isAsNear(layer, entry.layer)) return undefined;
+      if (!entry?.key.startsWith("map-over-"))
+        throw new Wrong("--map-over-values or --map-over-file with it");
+      return parse.delimiter(layer === "command line" ? text : unquoted(text));
+    })
+    .find((each) => each !== undefined);
   if (!entry) return ntasks("1");
   const readers: Record<string, (text: string) => Tasks> = {
     "map-over-values": (text) => mapOverValues(text, delimiter),
@@ -50,6 +60,11 @@ export function readTasks(inputs: Inputs): Tasks {
     if (each === entry) found = tasks;
   });
   return found ?? ntasks("1");
+}
+
+/** A header's value has no quotes around it, and some write them. */
+function unquoted(text: string): string {
+  return /^(["'])(.+)\1$/.exec(text)?.[2] ?? text;
 }
 
 function mapOverFile(inputs: Inputs, file: string, delimiter: string | undefined): Tasks {
@@ -72,6 +87,28 @@ export function readWorkers(inputs: Inputs, { maxWorkers }: Tasks): number | und
   return said?.workers ?? maxWorkers;
 }
 
+/** What the tasks run in: an image of the user's, or ours with the requirements in it; what is nearer, of those. */
+export function readImage(inputs: Inputs) {
+  const driver = inputs.one("driver", parse.driver) ?? "docker";
+  const container = inputs.one("container", parse.container);
+  const file = inputs.one("requirements", (text) => ({ file: text, text: parse.textFile(text) }));
+  const isVoid =
+    inputs.isNearer("container", "requirements") ||
+    (driver === "raw_exec" && inputs.isNearer("driver", "requirements"));
+  return {
+    driver,
+    container: inputs.isNearer("requirements", "container") ? undefined : container,
+    file: isVoid ? undefined : file,
+  };
+}
+
+/** What --local has no use for, in a line. */
+export function leftOut(inputs: Inputs): string[] {
+  const said = inputs.which(OF_NOMAD);
+  if (said.length === 0) return [];
+  return [`--local leaves out ${said.join(", ")}: the tasks run here, as they are`];
+}
+
 export function sidecarsOf(inputs: Inputs, hasVolume: boolean) {
   return (file: string): readonly Sidecar[] => {
     const { sidecars, problems } = readSidecars(parse.textFile(file), file, hasVolume);
@@ -87,7 +124,11 @@ export function cpu(text: string, { layer }: Entry): number {
 }
 
 export function memory(text: string, { layer }: Entry): number {
-  return parse.memory(layer === "COILED" ? least(text) : text);
+  if (layer !== "COILED") return parse.memory(text);
+  // Of 16-32GiB the unit is that of both.
+  const unit = /\d\s*([a-z]+)\s*$/i.exec(text)?.[1] ?? "";
+  const size = least(text);
+  return parse.memory(/^\d+$/.test(size) ? `${size}${unit}` : size);
 }
 
 /** `4-8`, as the tool of the COILED headers has it. */

@@ -105,8 +105,10 @@ export function delimiter(text: string): string {
 
 /** Name of a variable that a task finds its value in. */
 export function inputVariable(text: string): string {
-  if (!VARIABLE_NAME.test(text) || /^(SWEEP|NOMAD)_/.test(text))
-    throw new Wrong("the name of a variable, not one of SWEEP_ or NOMAD_");
+  if (!VARIABLE_NAME.test(text) || /^(SWEEP_|NOMAD_|COILED_|(PATH|HOME|IFS)$)/.test(text))
+    throw new Wrong(
+      "the name of a variable, not PATH, HOME or IFS, nor one of SWEEP_, NOMAD_ or COILED_",
+    );
   return text;
 }
 

@@ -1,11 +1,16 @@
 /** Lines that lead to other files or to this machine: the image's build gets this one file alone. */
-const ELSEWHERE =
-  /^(-(r|c|e)\b|--(requirement|constraint|editable|find-links)\b|\.{0,2}\/|\.$|file:)/;
+const ELSEWHERE = [
+  /^(-[rce]|--(requirement|constraint|editable)\b)/,
+  /^(-f|--find-links)[\s=]*(?!\S*:\/\/)\S/,
+  /^(\.{0,2}\/|\.$|file:|[^#]*@\s*file:)/,
+  // A file of a package, or in a folder.
+  /^(?!-|\S*:\/\/)[^\s#]+(\/|\.(whl|zip|tar\.\w+)(?![^\s;[]))/,
+];
 
 /** What is wrong with a requirements file, one line each. */
 export function requirementProblems(text: string, file: string): string[] {
   return text.split(/\r?\n/).flatMap((line, index) => {
-    if (!ELSEWHERE.test(line.trim())) return [];
+    if (!ELSEWHERE.some((each) => each.test(line.trim()))) return [];
     return [
       `${file}:${index + 1}: found ${JSON.stringify(withoutLogins(line.trim()))}; expected packages, as no other file goes along`,
     ];

@@ -1,5 +1,5 @@
 /** What the tasks of a sweep get from here. */
-import { statSync } from "node:fs";
+import { realpathSync, statSync } from "node:fs";
 import { cp, mkdir } from "node:fs/promises";
 import { basename, dirname, join, resolve } from "node:path";
 import { UserError } from "../config/errors.ts";
@@ -22,9 +22,13 @@ export interface Source {
 /**
  * Looks at all that is to go along.
  *
+ * @param script path of the script here, which lies in the working folder under its name
  * @throws UserError with exit code 2, with every file that can't
  */
-export async function scanSources({ sync, uploads }: FilesInput): Promise<Source[]> {
+export async function scanSources(
+  { sync, uploads }: FilesInput,
+  script?: string,
+): Promise<Source[]> {
   const problems: string[] = [];
   const sources: Source[] = [];
   const take = async (directory: string, to: string, options: ScanOptions = {}) => {
@@ -41,14 +45,15 @@ export async function scanSources({ sync, uploads }: FilesInput): Promise<Source
       sources.push({ directory, entries: [await look(directory, name)], to: "" });
     }
   }
-  problems.push(...twice(sources));
+  problems.push(...twice(sources, script));
   if (problems.length > 0) throw new UserError(problems, 2);
   return sources;
 }
 
 /** Two files can't lie at one place. */
-function twice(sources: readonly Source[]): string[] {
-  const owners = new Map<string, string>();
+function twice(sources: readonly Source[], script: string | undefined): string[] {
+  const owners = new Map(script === undefined ? [] : [[basename(script), script]]);
+  const isSame = (one: string, other: string) => realpathSync(one) === realpathSync(other);
   return sources.flatMap(({ directory, entries, to }) =>
     entries.flatMap(({ path, type }) => {
       const at = to ? `${to}/${path}` : path;
@@ -56,6 +61,8 @@ function twice(sources: readonly Source[]): string[] {
       const own = join(directory, path);
       owners.set(at, own);
       if (owner === undefined || type === "directory") return [];
+      // The folder that is sent may well be that of the script.
+      if (owner === script && isSame(own, script)) return [];
       return [`--upload: found ${own} and ${owner}; expected one file for ${at} of the tasks`];
     }),
   );

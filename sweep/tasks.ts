@@ -89,7 +89,8 @@ export function ntasks(text: string): Tasks {
 /** `0-9:3%2`, as Slurm writes it: from 0 to 9 in steps of 3, 2 at a time. @throws Wrong */
 export function array(text: string): Tasks {
   const allowed = "numbers and ranges such as 0-9, 1,3,5-7 or 0-9:3%2 (steps of 3, 2 at a time)";
-  const [, list = "", workers] = /^([^%]+)(?:%(\d+))?$/.exec(text.replaceAll(/\s/g, "")) ?? [];
+  const [, list = "", workers] =
+    /^([^%]+)(?:%(\d+))?$/.exec(text.replaceAll(/\s*([-,:%])\s*/g, "$1").trim()) ?? [];
   const maxWorkers = workers === undefined ? undefined : Number(workers);
   if (list === "" || maxWorkers === 0) throw new Wrong(allowed);
   const ids = list.split(",").flatMap((part) => range(part) ?? thrown(allowed));

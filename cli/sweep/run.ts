@@ -45,7 +45,7 @@ export async function run(command: readonly string[], options: RunOptions): Prom
   const input: SweepInput = { ...read, ...tracking.input, secrets: secretSources };
   // All that is missing is told before anything is asked of anybody.
   const secrets = await failWith(BAD_INPUT, async () => readSecrets(input.secrets));
-  const sources = await scanSources(input.files);
+  const sources = await scanSources(input.files, input.command[input.scriptPlace]);
   for (const notice of [...read.notices, ...tracking.notices]) console.error(notice);
   if (input.local && dryRun) return show(input, { script: localScript(input, tracking) }, json);
   if (input.local) {
@@ -175,12 +175,15 @@ async function local(
     say(`[${task.id}] ${line}`),
   );
   const results = tasks.map(({ id, input: value }) => ({ id, value, exitCode: exitCodes.get(id) }));
+  const ended = results.filter(({ exitCode }) => exitCode !== undefined);
   const failed = results.filter(({ exitCode }) => exitCode !== 0);
+  const [done, notStarted] = [tasks.length - failed.length, tasks.length - ended.length];
   if (json) console.log(JSON.stringify({ name, folder, tasks: results }, undefined, 2));
   for (const { exitCode, ...task } of failed)
     say(`${taskName(task)}: ${exitCode === undefined ? "not started" : `exit code ${exitCode}`}`);
+  const left = notStarted > 0 ? `, ${notStarted} not started` : "";
   say(
-    `${name}: ${tasks.length - failed.length} done, ${failed.length} failed; their folders are in ${folder}`,
+    `${name}: ${done} done, ${failed.length - notStarted} failed${left}; their folders are in ${folder}`,
   );
   if (failed.length > 0) process.exitCode = 1;
 }

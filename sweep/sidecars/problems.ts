@@ -9,10 +9,14 @@ export function sidecarProblems(
   input: Pick<SweepInput, "name" | "sidecars" | "tracker" | "local" | "env" | "command">,
 ): string[] {
   const { name, sidecars, tracker, local, env, command } = input;
-  if (sidecars.length === 0) return [];
   const ports = portsOf(sidecars);
   const wrong = (text: string, where: string) =>
     addressProblems(text, ports).map((problem) => `${where}: ${problem}`);
+  const addresses = [
+    ...Object.entries(env).flatMap(([key, value]) => wrong(value, `--env ${key}`)),
+    ...command.flatMap((word) => wrong(word, "the command")),
+  ];
+  if (sidecars.length === 0) return addresses;
   return [
     ...(local ? ["--local: not together with sidecars, as it has no containers"] : []),
     ...(tracker === "sidecar" ? trackerProblems(sidecars) : []),
@@ -21,8 +25,7 @@ export function sidecarProblems(
           `--name: found ${name.length} characters; with sidecars expected at most ${LONGEST_NAME}, as their services and store are named after it`,
         ]
       : []),
-    ...Object.entries(env).flatMap(([key, value]) => wrong(value, `--env ${key}`)),
-    ...command.flatMap((word) => wrong(word, "the command")),
+    ...addresses,
   ];
 }
 

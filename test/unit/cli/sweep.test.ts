@@ -1,4 +1,4 @@
-import { existsSync, mkdtempSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, mkdtempSync, writeFileSync } from "node:fs";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
@@ -94,11 +94,74 @@ describe("homelab sweep run", () => {
     ["# SWEEP fail-fast true", [], "--fail-fast: expected --wait with it"],
     ["# SWEEP fail-fast true", ["--no-fail-fast"], "Nomad at http://127.0.0.1:9"],
     ["# SWEEP wait\n# SWEEP wait-timeout 1h", [], "Nomad at http://127.0.0.1:9"],
-    ["# SWEEP wait\n# SWEEP wait-timeout 1h", ["--no-wait"], "--wait-timeout: expected --wait"],
+    ["# SWEEP wait\n# SWEEP wait-timeout 1h", ["--no-wait"], "Nomad at http://127.0.0.1:9"],
+    ["# SWEEP wait-timeout 1h", [], "--wait-timeout: expected --wait"],
   ])("does not do what the header says where it is told so: %j %j", async (header, no, told) => {
     writeFileSync(join(folder, "script.sh"), `${header}\ntrue\n`);
     const { stderr } = await run(...no, "--", "script.sh");
     expect(stderr).toContain(told);
+  });
+});
+
+describe("a word before the options' end", () => {
+  it.each([
+    [["--map-over-values", "0.1", "0.2", "--wait", "--", "script.sh"], "found --wait behind 0.2"],
+    [
+      ["script.sh", "--map-over-values=1,2", "--local"],
+      "found --map-over-values=1,2 behind script.sh",
+    ],
+    [["--wait", "false", "--", "script.sh"], "found -- behind false"],
+  ])("does not make a command of the options: %j", async (words, found) => {
+    writeFileSync(join(folder, "script.sh"), "true\n");
+    const { exitCode, stderr } = await run("--local", "--dry-run", ...words);
+    expect([exitCode, stderr]).toEqual([
+      2,
+      `error: the command: ${found}, which begins it; expected the options, then -- and the command`,
+    ]);
+  });
+
+  it("may be the command, with what is no option of ours", async () => {
+    writeFileSync(join(folder, "script.sh"), "true\n");
+    for (const words of [
+      ["script.sh", "--rate", "1"],
+      ["--", "script.sh", "--wait", "--", "1"],
+    ])
+      expect((await run("--local", "--dry-run", ...words)).exitCode).toBe(0);
+  });
+});
+
+describe("a shell's text in the command", () => {
+  it("has a task's value as the shell has it, whatever is in it, and runs none of it", async () => {
+    const value = `'"$(touch injected)";{"lr": 1}`;
+    const text = 'printf "<%s>\\n" "$SWEEP_INPUT"';
+    const values = ["--map-over-values", value, "--map-over-delimiter", "|"];
+    for (const shell of ["sh", "bash"]) {
+      const { stdout } = await run("--local", ...values, "--", shell, "-c", text);
+      expect(stdout).toContain(`[0] <${value}>`);
+    }
+    expect(existsSync(join(folder, "injected"))).toBe(false);
+  });
+});
+
+describe("homelab sweep run --local --fail-fast", () => {
+  it("tells apart what failed and what was not started", async () => {
+    writeFileSync(join(folder, "script.sh"), "exit 3\n");
+    const { stdout } = await run("--local", "--fail-fast", "--ntasks", "3", "--", "script.sh");
+    expect(stdout).toMatch(/: 0 done, 1 failed, 2 not started; their folders are in /);
+  });
+});
+
+describe("a script that another file of its name goes along with", () => {
+  it("is refused, and not where that is the script itself", async () => {
+    mkdirSync(join(folder, "sub"));
+    for (const file of ["script.sh", "sub/script.sh"]) writeFileSync(join(folder, file), "true\n");
+    const planned = (...words: string[]) => run("--local", "--dry-run", "--sync", "sub", ...words);
+    const { exitCode, stderr } = await planned("--", "script.sh");
+    expect([exitCode, stderr]).toEqual([
+      2,
+      "error: --upload: found sub/script.sh and script.sh; expected one file for script.sh of the tasks",
+    ]);
+    expect((await planned("--", "sub/script.sh")).exitCode).toBe(0);
   });
 });
 
@@ -117,6 +180,16 @@ describe("an option whose value was forgotten", () => {
     const values = "--map-over-values=--name=a,--name=b";
     const { stdout } = await run("--local", "--dry-run", values, "--", "script.sh");
     expect(stdout).toContain("0  --name=a\n1  --name=b\n");
+  });
+});
+
+describe("a value of homelab files that was forgotten", () => {
+  it("is not the next option", async () => {
+    const { exitCode, stderr } = await homelab("files", "download", "x", "--into", "--json");
+    expect([exitCode, stderr]).toEqual([
+      2,
+      "error: --into: found the option --json; expected a value",
+    ]);
   });
 });
 

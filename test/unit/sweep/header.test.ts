@@ -3,7 +3,7 @@ import { headerEntries } from "../../../sweep/entries.ts";
 import { readHeader } from "../../../sweep/header.ts";
 
 const directives = (script: string) =>
-  readHeader(script).map(({ marker, key, value, line }) => [marker, key, value, line]);
+  readHeader(script).directives.map(({ marker, key, value, line }) => [marker, key, value, line]);
 
 describe("the header of a script", () => {
   it("is read as the tool writes it that the scripts were made for", () => {
@@ -60,6 +60,40 @@ describe("the directives", () => {
       "train.py:2: vm-type is about machines in a cloud, and left out",
     ]);
     expect(read("# SWEEP region us-east-1").problems).toHaveLength(1);
+  });
+
+  it("are told of where they are not read: below the program's first line, or not in capitals", () => {
+    const script = [
+      "# sweep cpu 200",
+      "# Sweep of rates",
+      '"""doc"""',
+      "# SWEEP ntasks 3",
+      "# COILED gpu",
+    ];
+    const { entries, problems, notices } = read(...script, "# SWEEP is a word here, too");
+    expect([entries, problems]).toEqual([[], []]);
+    expect(notices).toEqual([
+      "train.py:1: cpu is not read: expected # SWEEP in capitals, above the first line of code",
+      "train.py:4: ntasks is not read: expected # SWEEP in capitals, above the first line of code",
+      "train.py:5: gpu is not read: expected # COILED in capitals, above the first line of code",
+    ]);
+  });
+
+  it("have no comment in their values, but in a variable's", () => {
+    const { problems, entries } = read(
+      "# SWEEP map-over-values 1, 2 # the rates",
+      "# SWEEP env A=b # c",
+    );
+    expect(problems).toEqual([
+      "train.py:1: map-over-values: found a comment in its value; expected it on another line",
+    ]);
+    expect(entries).toMatchObject([{ key: "env", value: "A=b # c" }]);
+  });
+
+  it("have one variable in a line, and say so where it looks like two", () => {
+    expect(read("# SWEEP env A=1 B=2", "# COILED env FLAGS=-Da=1 -Db=2").notices).toEqual([
+      "train.py:1: env is one variable, A=1 B=2; another has a line of its own",
+    ]);
   });
 
   it("of the other tool's batch run are all known to us", () => {

@@ -1,4 +1,4 @@
-import { mkdtempSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
@@ -7,7 +7,7 @@ import { UserError } from "../../../config/errors.ts";
 import type { HomelabInput } from "../../../config/schema.ts";
 import { readSecrets } from "../../../secrets/read.ts";
 import { readInput } from "../../../sweep/input.ts";
-import { withoutLogins } from "../../../sweep/requirements.ts";
+import { requirementProblems, withoutLogins } from "../../../sweep/requirements.ts";
 import { smallConfig } from "../synth.ts";
 
 const before = process.cwd();
@@ -29,9 +29,10 @@ function read(
   options: Record<string, unknown> = {},
   command = ["train.py"],
   sweep: HomelabInput["sweep"] = {},
+  hasVolume = false,
 ) {
   writeFileSync("train.py", `${script}\nprint("hello")\n`);
-  return readInput(command, options, defaults(sweep));
+  return readInput(command, options, defaults(sweep), hasVolume);
 }
 
 function problems(...args: Parameters<typeof read>): readonly string[] {
@@ -152,6 +153,8 @@ describe("what is asked for", () => {
   });
 
   it("reads the other tool's ranges, times and no limit", () => {
+    for (const range of ["16GiB-32GiB", "16-32GiB", "16 - 32 GiB"])
+      expect(read(`# COILED memory ${range}`).memory).toBe(16_384);
     const script = [
       ...["# COILED cpu 4-8", "# COILED memory 16GiB-32GiB", "# COILED max-workers -1"],
       "# COILED job-timeout 1 hour",
@@ -190,6 +193,109 @@ describe("what is asked for", () => {
     ]);
   });
 
+  it("takes a delimiter for the values of its place, and of a farther one", () => {
+    const inputs = (script: string, options = {}) =>
+      read(script, options).tasks.map(({ input }) => input);
+    const header = "# SWEEP map-over-values a;b\n# SWEEP map-over-delimiter ;";
+    expect(inputs(header)).toEqual(["a", "b"]);
+    expect(inputs(header.replace(/;$/, '";"'))).toEqual(["a", "b"]);
+    expect(inputs(header, { mapOverValues: "0.1,0.2" })).toEqual(["0.1", "0.2"]);
+    expect(inputs(header, { mapOverDelimiter: "," })).toEqual(["a;b"]);
+    expect(inputs(header, { ntasks: "2" })).toEqual(["0", "1"]);
+  });
+
+  it.each([{ grid: ["lr=1;2"] }, { ntasks: "2" }, { array: "0-1" }])(
+    "refuses a delimiter for %j, which has none",
+    (tasks) => {
+      expect(problems("", { ...tasks, mapOverDelimiter: ";" })).toEqual([
+        '--map-over-delimiter: found ";"; expected --map-over-values or --map-over-file with it',
+      ]);
+    },
+  );
+
+  it("lets a tracker count over an MLFLOW_TRACKING_URI from farther away alone", () => {
+    const uri = "MLFLOW_TRACKING_URI";
+    const config = { env: { [uri]: "http://config:1", A: "1" } };
+    const env = (script: string, options: Record<string, unknown>) =>
+      read(script, options, ["train.py"], config).env[uri];
+    const header = `# SWEEP env ${uri}=http://header:1`;
+    expect(env("", {})).toBe("http://config:1");
+    expect(env("", { tracker: "http://typed:1" })).toBeUndefined();
+    expect(env(header, { tracker: "service" })).toBeUndefined();
+    expect(env("# SWEEP tracker http://header:2", {})).toBeUndefined();
+    const typed = { env: [`${uri}=http://typed:1`] };
+    expect(env("# SWEEP tracker service", typed)).toBe("http://typed:1");
+    expect(env("", { ...typed, tracker: "service" })).toBe("http://typed:1");
+  });
+
+  it("refuses variables that a sweep sets itself, from any place", () => {
+    const config = { env: { NOMAD_TOKEN: "1" } };
+    const options = { env: ["SWEEP_INPUT=9", "RATE=5"], mapOverInputVar: "RATE" };
+    const script =
+      "# SWEEP env MLFLOW_RUN_CONTEXT={}\n# COILED secret-env COILED_BATCH_TASK_ID=@key";
+    writeFileSync("key", "k");
+    expect(
+      problems(script, options, ["train.py"], config).map((each) => each.split(": exp")[0]),
+    ).toEqual([
+      "sweep.env of the config: NOMAD_TOKEN",
+      "train.py:2: secret-env COILED_BATCH_TASK_ID",
+      "train.py:1: env MLFLOW_RUN_CONTEXT",
+      "--env SWEEP_INPUT",
+      "--env RATE",
+    ]);
+    expect(problems("", { mapOverInputVar: "PATH", mapOverValues: "1" })).toHaveLength(1);
+  });
+
+  it("takes what a nearer place says for void of what a farther one wants with it", () => {
+    writeFileSync("requirements.txt", "numpy\n");
+    const waits = "# SWEEP wait\n# SWEEP wait-timeout 1h\n# SWEEP fail-fast\n# SWEEP download out";
+    expect(read(waits, { wait: false, sync: "." }, ["train.py"], {}, true)).toMatchObject({
+      ...{ wait: false, waitTimeout: undefined, failFast: false },
+      files: { download: undefined, outputs: true },
+    });
+    const image = "# SWEEP requirements requirements.txt";
+    expect(read(image, { container: "python:3.12" })).toMatchObject({
+      ...{ container: "python:3.12", requirements: undefined },
+    });
+    expect(read(image, { driver: "raw_exec" }).requirements).toBeUndefined();
+    const other = read("# SWEEP container python:3.12", { requirements: "requirements.txt" });
+    expect([other.container, other.requirements?.file]).toEqual([undefined, "requirements.txt"]);
+  });
+
+  it("says what --local leaves out", () => {
+    expect(read("# SWEEP cpu 200", { local: true, retries: "2" }).notices).toEqual([
+      "--local leaves out cpu, retries: the tasks run here, as they are",
+    ]);
+    expect(read("", { local: true, ntasks: "2" }).notices).toEqual([]);
+  });
+
+  it("tells of a command's variables with all else, but where the axes can't be read", () => {
+    const command = ["train.py", "$SWEEP_X"];
+    expect(problems("", { cpu: "x" }, command).map((each) => each.split(" ")[0])).toEqual([
+      "--cpu:",
+      "the",
+    ]);
+    expect(problems("", { grid: ["x=,"] }, command)).toHaveLength(1);
+  });
+
+  it("sends no link for a file, whose end the tasks would not have", () => {
+    symlinkSync("train.py", "link.py");
+    expect(problems("", { upload: ["link.py", "/dev/null"] }, ["train.py"], {}, true)).toEqual([
+      expect.stringMatching(
+        /^--upload: found "link.py"; expected no link, but the file .*\/train.py$/,
+      ),
+      '--upload: found "/dev/null"; expected a file or a folder that is there',
+    ]);
+  });
+
+  it("knows no address of a sidecar where none is", () => {
+    const uri = "MLFLOW_TRACKING_URI=http://sweep-tracker:5000";
+    expect(problems("", { env: [uri] })).toEqual([
+      "--env MLFLOW_TRACKING_URI: found sweep-tracker:5000; expected the port of a sidecar: none has one",
+    ]);
+    expect(read("", { env: [uri.replace("sweep-tracker", "coiled-scheduler")] }).env).toBeDefined();
+  });
+
   it("refuses a delimiter of no values", () => {
     expect(problems("true\n", { mapOverDelimiter: ";" })).toEqual([
       '--map-over-delimiter: found ";"; expected --map-over-values or --map-over-file with it',
@@ -216,9 +322,49 @@ describe("what is asked for", () => {
     ["python3 -m train.py", -1],
     ["sh -ec train.py", -1],
     ["grep -v train.py", -1],
+    ["bash -O extglob train.py", 3],
+    ["no/such/python3 train.py", 1],
     ["python3 -u", -1],
   ])("finds the script behind an interpreter's options: %s", (command, scriptPlace) => {
     expect(read("# SWEEP ntasks 3", {}, command.split(" "))).toMatchObject({ scriptPlace });
+  });
+
+  it("takes a program for no script where it is an interpreter that lies here", () => {
+    mkdirSync("venv", { recursive: true });
+    writeFileSync("venv/python", "#!/bin/sh\n");
+    expect(read("", {}, ["venv/python", "train.py"])).toMatchObject({ scriptPlace: 1 });
+  });
+
+  it("says which scripts a command names that do not go along", () => {
+    writeFileSync("other.py", "");
+    const told = (command: string, options = {}) =>
+      read("", options, command.split(" "), {}, true).notices;
+    expect(told("train.py other.py none.py")).toEqual([
+      "other.py does not go along, and no header of it is read: it is not the command's script, as in python3 other.py; --upload other.py sends it",
+    ]);
+    expect(told("env A=1 python3 other.py")).toHaveLength(1);
+    expect(told("train.py other.py", { upload: ["other.py"] })).toEqual([]);
+    expect(told("train.py")).toEqual([]);
+  });
+
+  it.each([
+    ["a name that is too long", ["echo", "x".repeat(300)]],
+    ["links in a circle", ["cat", "circle"]],
+  ])("takes a word for no file where it is %s", (_, command) => {
+    for (const [link, target] of [
+      ["circle", "round"],
+      ["round", "circle"],
+    ] as const) {
+      rmSync(link, { force: true });
+      symlinkSync(target, link);
+    }
+    expect(read("", {}, command)).toMatchObject({ scriptPlace: -1 });
+    const path = command[1] ?? "";
+    expect(problems("", { upload: [path], sync: path, download: path })).toEqual([
+      expect.stringMatching(/^--download: found .*; expected a folder, or nothing yet \(/),
+      expect.stringMatching(/^--upload: found .*; expected a file or a folder that is there$/),
+      expect.stringMatching(/^--sync: found .*; expected a folder that is there$/),
+    ]);
   });
 
   it("refuses a script that is not there, behind an interpreter's options too", () => {
@@ -257,9 +403,9 @@ describe("what is asked for", () => {
     expect(problems(script, options)).toEqual([
       expect.stringContaining("train.py:3: wibble: unknown directive"),
       "--ntasks: not together with --map-over-values; expected one of map-over-values, map-over-file, grid, ntasks, array",
+      '--driver: found "podman"; expected docker or raw_exec',
       "vars:2: expected NAME=VALUE",
       expect.stringContaining('--name: found "No Name"; expected 1 to 63 lower-case letters'),
-      '--driver: found "podman"; expected docker or raw_exec',
       'train.py:1: cpu: found "many"; expected a whole number from 1 to 1000000',
       '--memory: found "5"; expected MiB, from 10, or a size such as 2GiB',
       'train.py:2: gpu: found "maybe"; expected true, false or a number of GPUs',
@@ -289,11 +435,43 @@ describe("what is asked for", () => {
     expect(problems("", {}, command)).toEqual([expect.stringMatching(line)]);
   });
 
+  it("refuses requirements that are files here, and none that are elsewhere", () => {
+    const here = [
+      ...[
+        "p.whl",
+        "dist/p-1.0-py3-none-any.whl ; python_version > '3'",
+        "pkg.tar.gz",
+        "./pkg",
+        ".",
+      ],
+      ...[
+        "foo @ file:///x",
+        "-f ./wheels",
+        "--find-links=wheels",
+        "-rother.txt",
+        "-e .",
+        "-c c.txt",
+      ],
+    ];
+    const elsewhere = [
+      ...[
+        "numpy>=1.2",
+        "foo[bar]==1 ; python_version > '3'",
+        "foo @ https://h.lan/p.whl",
+        "# a/b.whl",
+      ],
+      ...["https://h.lan/p.whl", "git+https://h.lan/a@v1", "-f https://h.lan/whl/torch.html"],
+      ...["--extra-index-url https://h.lan/simple", "--pre", "-i https://h.lan/simple"],
+    ];
+    expect(requirementProblems(elsewhere.join("\n"), "r.txt")).toEqual([]);
+    expect(requirementProblems(here.join("\n"), "r.txt")).toHaveLength(here.length);
+  });
+
   it("shows no login of a package index", () => {
     const index = "https://ada:hunter2@pypi.lan/simple";
-    writeFileSync("requirements.txt", `--index-url ${index}\n--find-links ${index}\nnumpy\n`);
+    writeFileSync("requirements.txt", `--index-url ${index}\n-r ${index}\nnumpy\n`);
     expect(problems("", { requirements: "requirements.txt" })).toEqual([
-      'requirements.txt:2: found "--find-links https://...@pypi.lan/simple"; expected packages, as no other file goes along',
+      'requirements.txt:2: found "-r https://...@pypi.lan/simple"; expected packages, as no other file goes along',
     ]);
     expect(withoutLogins(`pip: git+https://h.lan/a@v1 and ${index}: no`)).toBe(
       "pip: git+https://h.lan/a@v1 and https://...@pypi.lan/simple: no",

@@ -86,8 +86,8 @@ describe("the job of a sweep", () => {
   });
 
   it("holds the names of secrets at most", () => {
-    process.env.SWEEP_TEST_TOKEN = "hunter2";
-    expect(job({ secretEnv: ["SWEEP_TEST_TOKEN"] })).not.toContain("hunter2");
+    process.env.TEST_TOKEN = "hunter2";
+    expect(job({ secretEnv: ["TEST_TOKEN"] })).not.toContain("hunter2");
   });
 
   it("is refused where the script is too large for Nomad to keep", () => {
