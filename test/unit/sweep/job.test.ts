@@ -59,7 +59,11 @@ describe("the job of a sweep", () => {
 
   it("tries a task once, or as often as asked for, and lets a retry be forced", () => {
     expect(job({})).toMatch(/restart \{\s+attempts = 0/);
-    expect(job({ retries: "2" })).toMatch(/restart \{\s+attempts = 2/);
+    const retried = job({ retries: "2" });
+    expect(retried).toMatch(/restart \{\s+attempts = 2/);
+    // When it is over, Nomad counts anew.
+    const hours = /restart \{[^}]*interval = "(\d+)h"/.exec(retried)?.[1];
+    expect(Number(hours)).toBeGreaterThan(365 * 24);
     expect(job({})).toMatch(/reschedule \{[^}]*unlimited {6}= true/);
   });
 
