@@ -1,18 +1,11 @@
-import { basename } from "node:path";
-import { statHere } from "../config/stat-here.ts";
+import { basename, extname } from "node:path";
 import { quoteShell } from "../templates/quote-shell.ts";
 import { nearest } from "./nearest.ts";
+import { shellTextPlace } from "./script-place.ts";
 import { addressVariable, SCHEDULER_VARIABLE, shellText } from "./sidecars/addresses.ts";
 import { OWN_VARIABLES } from "./tasks.ts";
 
-/** A word that names a script, whether or not there is one. */
-const SCRIPT = /\.(py|sh)$/;
-const INTERPRETER = /^(?:.*\/)?(?:python[\d.]*|(?:ba|da|k|z)?sh)$/;
-const SHELL = /sh$/;
-/** Options of interpreters: `python3 -m MODULE`, `sh -ec COMMAND`; `python3 -W ignore`, `bash -euo pipefail`. */
-const RUNS_TEXT = /^-\w*[cm]$/;
-const TAKES_VALUE = /^-(?:\w*[oO]|W|X)$/;
-const INTERPRETERS: Readonly<Record<string, string>> = { py: "python3", sh: "sh" };
+const INTERPRETERS: Readonly<Record<string, string>> = { ".py": "python3", ".sh": "sh" };
 
 /** A variable of the sweep's in a word of the command. */
 const VARIABLE = variableOf("(?:SWEEP|COILED)_\\w+");
@@ -22,49 +15,6 @@ const VARIABLES = [
   ...OWN_VARIABLES.map(axisVariable),
   ...["COILED_BATCH_TASK_INPUT", "COILED_BATCH_TASK_ID", "COILED_BATCH_TASK_COUNT"],
 ];
-
-/**
- * Place of the script in a command: its first word, or the second, after a program; of an interpreter the
- * first after its options, as in `python3 -u train.py`. -1 where there is none.
- */
-export function scriptPlace(command: readonly string[]): number {
-  const isScript = (word = "") => SCRIPT.test(word) || isFile(word);
-  const [program = ""] = command;
-  const isInterpreter = INTERPRETER.test(program);
-  if (!isInterpreter && isScript(program)) return 0;
-  const place = isInterpreter ? afterOptions(command) : 1;
-  return isScript(command[place]) ? place : -1;
-}
-
-/** Scripts here that a command names and that are not its own, one line each: they are not sent along. */
-export function leftBehind(command: readonly string[], script: number): string[] {
-  return command
-    .filter((word, place) => place !== script && SCRIPT.test(word) && isFile(word))
-    .map(
-      (word) =>
-        `${word} does not go along, and no header of it is read: it is not the command's script, as in python3 ${word}; --upload ${word} sends it`,
-    );
-}
-
-function isFile(word: string): boolean {
-  return statHere(word)?.isFile() ?? false;
-}
-
-/** Place of the text that a shell runs, as in `sh -c TEXT`; -1 where there is none. */
-function shellTextPlace(command: readonly string[]): number {
-  const [program = ""] = command;
-  if (!INTERPRETER.test(program) || !SHELL.test(program)) return -1;
-  const place = afterOptions(command);
-  return RUNS_TEXT.test(command[place] ?? "") ? place + 1 : -1;
-}
-
-/** Place of the first word behind a program's options, or of the option that runs a text or a module. */
-function afterOptions(command: readonly string[]): number {
-  let place = 1;
-  while (/^-./.test(command[place] ?? "") && !RUNS_TEXT.test(command[place] ?? ""))
-    place += TAKES_VALUE.test(command[place] ?? "") ? 2 : 1;
-  return place;
-}
 
 /**
  * The command as a task runs it, in its working folder, as a line of a POSIX shell: the words as they
@@ -81,33 +31,35 @@ export function shellCommand(
   variable?: string,
 ): string {
   const pattern = variable ? variableOf(`(?:SWEEP|COILED)_\\w+|${variable}(?!\\w)`) : VARIABLE;
-  const text = shellTextPlace(command);
+  const text = shellTextPlace(command, script);
   const words = command.map((word, place) => {
     // The shell finds the variables in its environment; a value put into its text would be code there.
     if (place === text) return shellText(word, ports);
     if (place !== script) return shellWord(word, ports, pattern);
     const file = basename(word);
-    const interpreter = place === 0 ? INTERPRETERS[SCRIPT.exec(file)?.[1] ?? ""] : undefined;
+    const interpreter = place === 0 ? INTERPRETERS[extname(file)] : undefined;
     return `${interpreter ? `${interpreter} ` : ""}${quoteShell(`./${file}`)}`;
   });
   return words.join(" ");
 }
 
 /**
- * What is wrong with the variables in a command.
+ * What is wrong with the variables in a command, but for those in a text for a shell, which may be its own.
  *
  * @param ports of the sidecars
  */
 export function variableProblems(
   command: readonly string[],
+  script: number,
   axes: readonly string[],
   ports: readonly number[] = [],
 ): string[] {
   const ofSidecars = ports.length > 0 ? [SCHEDULER_VARIABLE, ...ports.map(addressVariable)] : [];
   const known = [...VARIABLES, ...axes.map(axisVariable), ...ofSidecars];
-  const used = command.flatMap((word) =>
-    [...word.matchAll(VARIABLE)].map((each) => each[1] ?? each[2] ?? ""),
-  );
+  const text = shellTextPlace(command, script);
+  const used = command
+    .filter((_, place) => place !== text)
+    .flatMap((word) => [...word.matchAll(VARIABLE)].map((each) => each[1] ?? each[2] ?? ""));
   return [...new Set(used)]
     .filter((each) => !known.includes(each))
     .map((each) => {

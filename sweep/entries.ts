@@ -28,6 +28,9 @@ export const FLAGS = ["fail-fast", "gpu", "local", "outputs", "wait", "yes"];
 /** Options of which several may be said. */
 export const REPEATED = ["env", "secret-env", "constraint", "filestore", "upload"];
 
+/** Options that a header may say several times. */
+const ADDING = [...REPEATED, "env-file", "secret-env-file"];
+
 /** Options whose values are not shown. */
 const MAY_BE_SECRET = ["env", "secret-env", "tracker"];
 
@@ -46,7 +49,7 @@ export const DIRECTIVES = [
 ];
 
 /** Where a value ends and a comment begins, as in a script. */
-const COMMENT = /(^|\s)#(\s|$)/;
+const COMMENT = /\s#\s/;
 /** `A=1 B=2`, which on the command line are two. */
 const SEVERAL = /\s[A-Za-z_]\w*=/;
 
@@ -67,24 +70,26 @@ export function headerEntries(
     else if (!isKnown)
       problems.push(`${at}: ${written}: unknown directive; ${allowedKeys(marker, written)}`);
     else if (!hasValue) problems.push(`${at}: ${written}: no value; expected one after the name`);
-    else if (key !== "env" && COMMENT.test(value))
-      problems.push(`${at}: ${written}: found a comment in its value; expected it on another line`);
+    else if (key && !["env", "map-over-delimiter"].includes(key) && COMMENT.test(value))
+      problems.push(
+        `${at}: ${written}: found a comment in its value; expected it on another line, and values that are none on the command line or in a file`,
+      );
     else {
       if (notice) notices.push(`${at}: ${written} ${notice}`);
       if (key === undefined) continue;
       const entry = { key, value: value || "true", where: `${at}: ${written}`, layer: marker };
-      const other = REPEATED.includes(key) ? undefined : entries.find(isRivalOf(entry));
+      const other = ADDING.includes(key) ? undefined : entries.find(isRivalOf(entry));
       if (other) problems.push(`${entry.where}: ${other.where} says otherwise; expected it once`);
       entries.push(entry);
       if (SEVERAL.test(key === "env" ? value : ""))
-        notices.push(`${at}: ${written} is one variable, ${value}; another has a line of its own`);
+        notices.push(
+          `${at}: ${written} is one variable, ${value.split("=")[0]}; another has a line of its own`,
+        );
     }
   }
-  for (const { marker, key, line } of unread)
-    if (DIRECTIVES.includes(meaningOf(marker, key, "").key ?? ""))
-      notices.push(
-        `${file}:${line}: ${key} is not read: expected # ${marker} in capitals, above the first line of code`,
-      );
+  for (const { marker, key, line, expected } of unread)
+    if (DIRECTIVES.includes(key))
+      notices.push(`${file}:${line}: ${key} is not read: expected # ${marker} ${expected}`);
   return { entries, problems, notices };
 }
 
@@ -172,9 +177,9 @@ export class Inputs {
     return one !== undefined && far !== undefined && !isAsNear(far.layer, one.layer);
   }
 
-  /** Which of these are said anywhere. */
+  /** Which of these are said, and not to be false. */
   which(keys: readonly string[]): string[] {
-    return keys.filter((key) => this.said(key).length > 0);
+    return keys.filter((key) => !["false", undefined].includes(this.said(key)[0]?.value));
   }
 
   private said(key: string): Entry[] {

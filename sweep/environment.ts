@@ -1,6 +1,7 @@
 /** The environment variables of the tasks, of all places that say any. */
 import { readEnvFile } from "../secrets/env-file.ts";
 import type { NamedSource, SecretSources } from "../secrets/spec.ts";
+import { axisVariable } from "./command.ts";
 import { type Entry, type Inputs, isAsNear, LAYERS, type Layer } from "./entries.ts";
 import * as parse from "./parse.ts";
 
@@ -10,12 +11,22 @@ export interface Environment {
   readonly secrets: SecretSources;
 }
 
-/** Variables that a sweep sets itself; its runs are found by the last. */
-const OWN = /^(SWEEP_|NOMAD_|COILED_BATCH_|MLFLOW_RUN_CONTEXT$)/;
-const OTHER =
-  "a variable of another name than SWEEP_..., NOMAD_..., COILED_BATCH_... and MLFLOW_RUN_CONTEXT, which a sweep sets itself";
+/** A variable that another option sets. */
+export interface Claim {
+  readonly name: string;
+  /** Where that is said: what farther places say of the variable does not count. */
+  readonly layer: Layer;
+  /** The option, which what is as near contradicts. @default that counts */
+  readonly option?: string;
+}
 
-const TRACKING_URI = "MLFLOW_TRACKING_URI";
+/** Variables that a sweep sets itself, beside those of a grid; its runs are found by the last. */
+const OWN = [
+  /^SWEEP_(NAME|INDEX|COUNT|INPUT|TASK_ID|NODE|SIDECAR_\d+)$/,
+  /^COILED_BATCH_(TASK_(INPUT|ID|COUNT)|SCHEDULER_ADDRESS)$/,
+  /^NOMAD_(ALLOC|TASK|SECRETS|META)_/,
+  /^MLFLOW_RUN_CONTEXT$/,
+];
 
 /** One variable in one place. */
 interface Said extends Pick<Entry, "layer" | "where"> {
@@ -27,14 +38,14 @@ interface Said extends Pick<Entry, "layer" | "where"> {
  * The variables of the nearest place that says them, as a secret or as none.
  *
  * @param ofConfig what the config says, which counts least
- * @param inputVariable that has a task's value
- * @param tracker the place that says which MLflow is logged to: MLFLOW_TRACKING_URI does not count from farther away
+ * @param axes of a grid
+ * @param claims variables that other options set
  */
 export function readEnvironment(
   inputs: Inputs,
   ofConfig: Readonly<Record<string, string>>,
-  inputVariable?: string,
-  tracker?: Layer,
+  axes: readonly string[],
+  claims: readonly Claim[],
 ): Environment {
   // Of one place, what is said by itself counts over its file, and the last over the first.
   const said = [
@@ -53,26 +64,31 @@ export function readEnvironment(
         );
       counting.set(each.name, each);
     }
-  const names = [
-    ...Object.keys(ofConfig).map((name) => ({ where: "sweep.env of the config:", name })),
-    ...counting.values(),
-  ];
-  for (const { where, name } of names) {
-    if (OWN.test(name)) inputs.problems.push(`${where} ${name}: expected ${OTHER}`);
-    if (name === inputVariable)
-      inputs.problems.push(`${where} ${name}: expected another than that of --map-over-input-var`);
-  }
-  const uri = counting.get(TRACKING_URI)?.layer;
-  const isFar = tracker !== undefined && (uri === undefined || !isAsNear(uri, tracker));
+  const isOwn = (name: string) =>
+    axes.some((axis) => axisVariable(axis) === name) || OWN.some((each) => each.test(name));
+  for (const { where, name } of [...saidByConfig(ofConfig), ...counting.values()])
+    if (isOwn(name))
+      inputs.problems.push(`${where} ${name}: a sweep sets it itself; expected another name`);
   const { env, secrets } = environmentOf(ofConfig, counting);
-  const { [TRACKING_URI]: _, ...others } = env;
-  return { env: isFar ? others : env, secrets };
+  for (const { name, layer, option } of claims) {
+    const other = counting.get(name);
+    if (!other || !isAsNear(other.layer, layer)) {
+      delete env[name];
+      delete secrets[name];
+    } else if (option)
+      inputs.problems.push(`${other.where} ${name}: found ${option} ${name} as well; expected one`);
+  }
+  return { env, secrets };
+}
+
+function saidByConfig(ofConfig: Readonly<Record<string, string>>) {
+  return Object.keys(ofConfig).map((name) => ({ where: "sweep.env of the config:", name }));
 }
 
 function environmentOf(
   ofConfig: Readonly<Record<string, string>>,
   counting: ReadonlyMap<string, Said>,
-): Environment {
+) {
   const env: Record<string, string> = { ...ofConfig };
   const secrets: Record<string, NamedSource> = {};
   for (const [name, { value }] of counting) {

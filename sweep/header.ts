@@ -11,8 +11,13 @@ export interface Directive {
 
 export interface Header {
   readonly directives: readonly Directive[];
-  /** What looks like one, and is below the header or not in capitals; of these the marker is in capitals. */
-  readonly unread: readonly Directive[];
+  /** What looks like one, and is below the header or not in capitals. */
+  readonly unread: readonly Unread[];
+}
+
+/** Its marker is in capitals. */
+export interface Unread extends Directive {
+  readonly expected: "above the first line of code" | "in capitals";
 }
 
 const DIRECTIVE =
@@ -24,7 +29,7 @@ const DIRECTIVE =
  */
 export function readHeader(script: string): Header {
   const directives: Directive[] = [];
-  const unread: Directive[] = [];
+  const unread: Unread[] = [];
   let isTop = true;
   for (const [index, text] of script
     .replace(/^\ufeff/, "")
@@ -35,9 +40,13 @@ export function readHeader(script: string): Header {
     const [, marker = "", key = "", value] = DIRECTIVE.exec(line) ?? [];
     if (!marker) continue;
     const known = marker.toUpperCase() as Directive["marker"];
-    const isRead = isTop && marker === known;
     const directive = { marker: known, key, value: value?.trim(), line: index + 1 };
-    (isRead ? directives : unread).push(directive);
+    if (marker === known && isTop) directives.push(directive);
+    else if (marker === known)
+      unread.push({ ...directive, expected: "above the first line of code" });
+    // Of more words it is a sentence.
+    else if (isTop && !/\s/.test(directive.value ?? " "))
+      unread.push({ ...directive, expected: "in capitals" });
   }
   return { directives, unread };
 }

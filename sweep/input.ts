@@ -5,10 +5,10 @@ import { UserError } from "../config/errors.ts";
 import type { HomelabConfig } from "../config/schema.ts";
 import { secretProblems } from "../secrets/read.ts";
 import type { SecretSources } from "../secrets/spec.ts";
-import { leftBehind, scriptPlace, variableProblems } from "./command.ts";
+import { variableProblems } from "./command.ts";
 import { contradictions } from "./contradictions.ts";
 import { commandLineEntries, headerEntries, Inputs } from "./entries.ts";
-import { readEnvironment } from "./environment.ts";
+import { type Claim, readEnvironment } from "./environment.ts";
 import { type FilesInput, filesContradictions, readFilesInput } from "./files-input.ts";
 import { readHeader } from "./header.ts";
 import {
@@ -23,9 +23,10 @@ import {
 } from "./options.ts";
 import * as parse from "./parse.ts";
 import { requirementProblems } from "./requirements.ts";
+import { leftBehind, scriptPlace } from "./script-place.ts";
 import { portsOf } from "./sidecars/group.ts";
 import { trackerStore, withTracker } from "./sidecars/own-tracker.ts";
-import { sidecarProblems } from "./sidecars/problems.ts";
+import { sidecarAddressProblems, sidecarProblems } from "./sidecars/problems.ts";
 import type { Sidecar } from "./sidecars/sidecar.ts";
 import type { Tasks } from "./tasks.ts";
 
@@ -100,9 +101,16 @@ export function readInput(
   const spec = inputs.one("sidecar-spec", sidecarsOf(inputs, hasVolume)) ?? [];
   // Without the axes or the sidecars that could not be read, their variables would be unknown too.
   const knowsVariables = inputs.problems.length === 0;
-  const inputVariable = inputs.one("map-over-input-var", parse.inputVariable);
+  const variable = inputs.one("map-over-input-var", (text, { layer }) => ({
+    ...{ name: parse.inputVariable(text), layer },
+    option: "--map-over-input-var",
+  }));
   const said = inputs.one("tracker", (text, { layer }) => ({ what: parse.tracker(text), layer }));
   const tracker = said?.what ?? "service";
+  const claims: Claim[] = [
+    ...(variable ? [variable] : []),
+    ...(said ? [{ name: "MLFLOW_TRACKING_URI", layer: said.layer }] : []),
+  ];
   const stem = script?.name.replace(/\.\w+$/, "") ?? basename(command[0] ?? "");
   const { driver, container, file } = readImage(inputs);
   const wait = inputs.one("wait", parse.flag) ?? false;
@@ -111,7 +119,7 @@ export function readInput(
   const waitTimeout = inputs.one("wait-timeout", parse.duration);
   const failFast = inputs.one("fail-fast", parse.flag) ?? false;
   const local = inputs.one("local", parse.flag) ?? false;
-  const { env, secrets } = readEnvironment(inputs, defaults.env, inputVariable, said?.layer);
+  const { env, secrets } = readEnvironment(inputs, defaults.env, tasks.axes, claims);
   const name = inputs.one("name", parse.sweepName) ?? newName(stem);
   const store = hasVolume ? trackerStore(name) : undefined;
   const sidecars = tracker === "sidecar" ? withTracker(spec, store) : spec;
@@ -121,7 +129,7 @@ export function readInput(
     maxWorkers: readWorkers(inputs, tasks) ?? defaults.maxWorkers,
     name,
     command,
-    inputVariable,
+    inputVariable: variable?.name,
     scriptPlace: place,
     script,
     env,
@@ -135,7 +143,7 @@ export function readInput(
     retries: inputs.one("retries", parse.whole(0, 100)) ?? 0,
     timeout: inputs.one("timeout", parse.duration),
     waitTimeout: isVoid("wait-timeout") ? undefined : waitTimeout,
-    failFast: failFast && !isVoid("fail-fast"),
+    failFast: failFast && (local || !isVoid("fail-fast")),
     wait,
     local,
     yes: inputs.one("yes", parse.flag) ?? false,
@@ -147,7 +155,7 @@ export function readInput(
     namespace: inputs.one("namespace", parse.namespace),
     notices: [
       ...header.notices,
-      ...(files.sync === undefined && files.uploads.length === 0 ? leftBehind(command, place) : []),
+      ...leftBehind(command, place, files.sync !== undefined || files.uploads.length > 0),
       ...(local ? leftOut(inputs) : []),
       ...(sidecars !== spec && store
         ? [`its MLflow keeps runs and artifacts in the file store ${store}`]
@@ -158,12 +166,13 @@ export function readInput(
     ...(script?.problems ?? []),
     ...header.problems,
     ...inputs.problems,
-    ...(knowsVariables ? variableProblems(command, tasks.axes, portsOf(input.sidecars)) : []),
+    ...(knowsVariables ? variableProblems(command, place, tasks.axes, portsOf(sidecars)) : []),
     ...secretProblems(secrets),
     ...(file ? requirementProblems(file.text, file.file) : []),
     ...contradictions(input),
     ...filesContradictions(input, hasVolume),
     ...sidecarProblems(input),
+    ...(knowsVariables ? sidecarAddressProblems(input) : []),
   ];
   if (problems.length > 0) throw new UserError([...new Set(problems)], 2);
   return input;

@@ -1,6 +1,7 @@
 /** Reads each option of a sweep that takes more than a line to read. */
 import { basename } from "node:path";
 import { type Entry, type Inputs, isAsNear } from "./entries.ts";
+import type { SweepInput } from "./input.ts";
 import * as parse from "./parse.ts";
 import type { Sidecar } from "./sidecars/sidecar.ts";
 import { readSidecars } from "./sidecars/spec.ts";
@@ -88,15 +89,19 @@ export function readWorkers(inputs: Inputs, { maxWorkers }: Tasks): number | und
 }
 
 /** What the tasks run in: an image of the user's, or ours with the requirements in it; what is nearer, of those. */
-export function readImage(inputs: Inputs) {
+export function readImage(
+  inputs: Inputs,
+): Pick<SweepInput, "driver" | "container"> & { readonly file?: SweepInput["requirements"] } {
   const driver = inputs.one("driver", parse.driver) ?? "docker";
   const container = inputs.one("container", parse.container);
   const file = inputs.one("requirements", (text) => ({ file: text, text: parse.textFile(text) }));
   const isVoid =
     inputs.isNearer("container", "requirements") ||
     (driver === "raw_exec" && inputs.isNearer("driver", "requirements"));
+  // What wants an image counts over a farther raw_exec, which has none.
+  const isImage = ["container", "requirements"].some((key) => inputs.isNearer(key, "driver"));
   return {
-    driver,
+    driver: isImage ? "docker" : driver,
     container: inputs.isNearer("requirements", "container") ? undefined : container,
     file: isVoid ? undefined : file,
   };
@@ -106,7 +111,7 @@ export function readImage(inputs: Inputs) {
 export function leftOut(inputs: Inputs): string[] {
   const said = inputs.which(OF_NOMAD);
   if (said.length === 0) return [];
-  return [`--local leaves out ${said.join(", ")}: the tasks run here, as they are`];
+  return [`--local leaves out ${said.join(", ")}: the tasks run here, and on no client of Nomad's`];
 }
 
 export function sidecarsOf(inputs: Inputs, hasVolume: boolean) {

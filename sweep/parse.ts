@@ -105,7 +105,10 @@ export function delimiter(text: string): string {
 
 /** Name of a variable that a task finds its value in. */
 export function inputVariable(text: string): string {
-  if (!VARIABLE_NAME.test(text) || /^(SWEEP_|NOMAD_|COILED_|(PATH|HOME|IFS)$)/.test(text))
+  if (
+    !VARIABLE_NAME.test(text) ||
+    /^(SWEEP_|NOMAD_|COILED_(?!BATCH_TASK_INPUT$)|(PATH|HOME|IFS)$)/.test(text)
+  )
     throw new Wrong(
       "the name of a variable, not PATH, HOME or IFS, nor one of SWEEP_, NOMAD_ or COILED_",
     );

@@ -2,15 +2,15 @@
 const ELSEWHERE = [
   /^(-[rce]|--(requirement|constraint|editable)\b)/,
   /^(-f|--find-links)[\s=]*(?!\S*:\/\/)\S/,
-  /^(\.{0,2}\/|\.$|file:|[^#]*@\s*file:)/,
+  /^(\.{0,2}(\/|$|\[)|(git\+)?file:|[^#]*@\s*(git\+)?file:)/,
   // A file of a package, or in a folder.
-  /^(?!-|\S*:\/\/)[^\s#]+(\/|\.(whl|zip|tar\.\w+)(?![^\s;[]))/,
+  /^(?!-|\S*:\/\/|\S*\$\{)[^\s#;]+(\/|\.(whl|zip|tgz|tar\.\w+)(?![^\s;[]))/,
 ];
 
 /** What is wrong with a requirements file, one line each. */
 export function requirementProblems(text: string, file: string): string[] {
   return text.split(/\r?\n/).flatMap((line, index) => {
-    if (!ELSEWHERE.some((each) => each.test(line.trim()))) return [];
+    if (line.trim() === "" || !ELSEWHERE.some((each) => each.test(line.trim()))) return [];
     return [
       `${file}:${index + 1}: found ${JSON.stringify(withoutLogins(line.trim()))}; expected packages, as no other file goes along`,
     ];

@@ -53,7 +53,6 @@ export async function scanSources(
 /** Two files can't lie at one place. */
 function twice(sources: readonly Source[], script: string | undefined): string[] {
   const owners = new Map(script === undefined ? [] : [[basename(script), script]]);
-  const isSame = (one: string, other: string) => realpathSync(one) === realpathSync(other);
   return sources.flatMap(({ directory, entries, to }) =>
     entries.flatMap(({ path, type }) => {
       const at = to ? `${to}/${path}` : path;
@@ -63,9 +62,20 @@ function twice(sources: readonly Source[], script: string | undefined): string[]
       if (owner === undefined || type === "directory") return [];
       // The folder that is sent may well be that of the script.
       if (owner === script && isSame(own, script)) return [];
-      return [`--upload: found ${own} and ${owner}; expected one file for ${at} of the tasks`];
+      return [
+        `what goes along: found ${own} and ${owner}; expected one file for ${at} of the tasks`,
+      ];
     }),
   );
+}
+
+/** Whether two paths are of one file; not where one leads nowhere. */
+function isSame(one: string, other: string): boolean {
+  try {
+    return realpathSync(one) === realpathSync(other);
+  } catch {
+    return false;
+  }
 }
 
 /** @throws UserError with exit code 2 where the volume has a sweep of that name */

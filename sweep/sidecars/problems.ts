@@ -4,19 +4,27 @@ import { LONGEST_NAME, portsOf } from "./group.ts";
 import { trackerPort } from "./own-tracker.ts";
 import type { Sidecar } from "./sidecar.ts";
 
-/** What does not go together with a sweep's sidecars, one line each. */
-export function sidecarProblems(
-  input: Pick<SweepInput, "name" | "sidecars" | "tracker" | "local" | "env" | "command">,
-): string[] {
-  const { name, sidecars, tracker, local, env, command } = input;
+/** Addresses of sidecars, in the environment and the command, that are none of theirs; one line each. */
+export function sidecarAddressProblems({
+  env,
+  command,
+  sidecars,
+}: Pick<SweepInput, "sidecars" | "env" | "command">): string[] {
   const ports = portsOf(sidecars);
   const wrong = (text: string, where: string) =>
     addressProblems(text, ports).map((problem) => `${where}: ${problem}`);
-  const addresses = [
+  return [
     ...Object.entries(env).flatMap(([key, value]) => wrong(value, `--env ${key}`)),
     ...command.flatMap((word) => wrong(word, "the command")),
   ];
-  if (sidecars.length === 0) return addresses;
+}
+
+/** What does not go together with a sweep's sidecars, one line each. */
+export function sidecarProblems(
+  input: Pick<SweepInput, "name" | "sidecars" | "tracker" | "local">,
+): string[] {
+  const { name, sidecars, tracker, local } = input;
+  if (sidecars.length === 0) return [];
   return [
     ...(local ? ["--local: not together with sidecars, as it has no containers"] : []),
     ...(tracker === "sidecar" ? trackerProblems(sidecars) : []),
@@ -25,7 +33,6 @@ export function sidecarProblems(
           `--name: found ${name.length} characters; with sidecars expected at most ${LONGEST_NAME}, as their services and store are named after it`,
         ]
       : []),
-    ...addresses,
   ];
 }
 

@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, mkdtempSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
@@ -135,8 +135,16 @@ describe("a shell's text in the command", () => {
     const value = `'"$(touch injected)";{"lr": 1}`;
     const text = 'printf "<%s>\\n" "$SWEEP_INPUT"';
     const values = ["--map-over-values", value, "--map-over-delimiter", "|"];
-    for (const shell of ["sh", "bash"]) {
-      const { stdout } = await run("--local", ...values, "--", shell, "-c", text);
+    const shells = [
+      "sh -c",
+      "bash -ec",
+      "sh -c -e",
+      "bash -c --",
+      "env A=1 sh -c",
+      "timeout 9 sh -c",
+    ];
+    for (const shell of shells) {
+      const { stdout } = await run("--local", ...values, "--", ...shell.split(" "), text);
       expect(stdout).toContain(`[0] <${value}>`);
     }
     expect(existsSync(join(folder, "injected"))).toBe(false);
@@ -159,9 +167,13 @@ describe("a script that another file of its name goes along with", () => {
     const { exitCode, stderr } = await planned("--", "script.sh");
     expect([exitCode, stderr]).toEqual([
       2,
-      "error: --upload: found sub/script.sh and script.sh; expected one file for script.sh of the tasks",
+      "error: what goes along: found sub/script.sh and script.sh; expected one file for script.sh of the tasks",
     ]);
     expect((await planned("--", "sub/script.sh")).exitCode).toBe(0);
+    rmSync(join(folder, "sub", "script.sh"));
+    symlinkSync("nowhere", join(folder, "sub", "script.sh"));
+    const dangling = await planned("--", "script.sh");
+    expect([dangling.exitCode, dangling.stderr.split("\n")]).toEqual([2, [expect.any(String)]]);
   });
 });
 

@@ -100,7 +100,9 @@ describe("what goes along", () => {
       (error: UserError) => error.problems,
     );
     // data/a of --sync is an a as well.
-    expect(sources).toEqual(["--upload: found a and data/a; expected one file for a of the tasks"]);
+    expect(sources).toEqual([
+      "what goes along: found a and data/a; expected one file for a of the tasks",
+    ]);
     const [folder] = await scanSources(read({ upload: ["./data/"] }).files);
     expect(folder).toMatchObject({ to: "data" });
     expect(folder?.entries.map(({ path }) => path)).toEqual(["a", "deep"]);

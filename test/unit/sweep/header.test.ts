@@ -63,36 +63,42 @@ describe("the directives", () => {
   });
 
   it("are told of where they are not read: below the program's first line, or not in capitals", () => {
-    const script = [
-      "# sweep cpu 200",
-      "# Sweep of rates",
-      '"""doc"""',
+    const top = ["# sweep cpu 200", "# Sweep grid of rates", "# sweep n times", '"""doc"""'];
+    const below = [
       "# SWEEP ntasks 3",
       "# COILED gpu",
+      "# SWEEP is a word here, too",
+      "# sweep cpu 3",
     ];
-    const { entries, problems, notices } = read(...script, "# SWEEP is a word here, too");
+    const { entries, problems, notices } = read(...top, ...below);
     expect([entries, problems]).toEqual([[], []]);
-    expect(notices).toEqual([
-      "train.py:1: cpu is not read: expected # SWEEP in capitals, above the first line of code",
-      "train.py:4: ntasks is not read: expected # SWEEP in capitals, above the first line of code",
-      "train.py:5: gpu is not read: expected # COILED in capitals, above the first line of code",
-    ]);
+    expect(notices).toEqual(
+      [
+        "train.py:5: ntasks is not read: expected # SWEEP above the first line of code",
+        "train.py:6: gpu is not read: expected # COILED above the first line of code",
+        "train.py:1: cpu is not read: expected # SWEEP in capitals",
+      ].toSorted(),
+    );
   });
 
   it("have no comment in their values, but in a variable's", () => {
-    const { problems, entries } = read(
+    const { problems, entries, notices } = read(
       "# SWEEP map-over-values 1, 2 # the rates",
       "# SWEEP env A=b # c",
+      "# COILED region us-east-1 # near",
+      "# SWEEP map-over-delimiter #",
+      "# COILED map-over-values C #,F #",
     );
     expect(problems).toEqual([
-      "train.py:1: map-over-values: found a comment in its value; expected it on another line",
+      "train.py:1: map-over-values: found a comment in its value; expected it on another line, and values that are none on the command line or in a file",
     ]);
-    expect(entries).toMatchObject([{ key: "env", value: "A=b # c" }]);
+    expect(entries.map(({ value }) => value)).toEqual(["A=b # c", "#", "C #,F #"]);
+    expect(notices).toHaveLength(1);
   });
 
   it("have one variable in a line, and say so where it looks like two", () => {
     expect(read("# SWEEP env A=1 B=2", "# COILED env FLAGS=-Da=1 -Db=2").notices).toEqual([
-      "train.py:1: env is one variable, A=1 B=2; another has a line of its own",
+      "train.py:1: env is one variable, A; another has a line of its own",
     ]);
   });
 

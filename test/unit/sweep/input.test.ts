@@ -226,24 +226,40 @@ describe("what is asked for", () => {
     const typed = { env: [`${uri}=http://typed:1`] };
     expect(env("# SWEEP tracker service", typed)).toBe("http://typed:1");
     expect(env("", { ...typed, tracker: "service" })).toBe("http://typed:1");
+    const secret = `# SWEEP secret-env ${uri}=@key`;
+    expect(read(secret, { tracker: "service" }).secrets).toEqual({});
   });
 
-  it("refuses variables that a sweep sets itself, from any place", () => {
-    const config = { env: { NOMAD_TOKEN: "1" } };
-    const options = { env: ["SWEEP_INPUT=9", "RATE=5"], mapOverInputVar: "RATE" };
+  it("refuses variables that a sweep sets itself, from any place, and no others", () => {
+    const config = { env: { NOMAD_TASK_DIR: "1", NOMAD_ADDR: "http://nomad.lan:4646" } };
+    const options = { env: ["SWEEP_LR=9", "SWEEP_ID=1", "RATE=5"], grid: ["lr=1"] };
     const script =
       "# SWEEP env MLFLOW_RUN_CONTEXT={}\n# COILED secret-env COILED_BATCH_TASK_ID=@key";
     writeFileSync("key", "k");
-    expect(
-      problems(script, options, ["train.py"], config).map((each) => each.split(": exp")[0]),
-    ).toEqual([
-      "sweep.env of the config: NOMAD_TOKEN",
-      "train.py:2: secret-env COILED_BATCH_TASK_ID",
-      "train.py:1: env MLFLOW_RUN_CONTEXT",
-      "--env SWEEP_INPUT",
-      "--env RATE",
+    expect(problems(script, options, ["train.py"], config).toSorted()).toEqual(
+      [
+        "sweep.env of the config: NOMAD_TASK_DIR",
+        "train.py:2: secret-env COILED_BATCH_TASK_ID",
+        "train.py:1: env MLFLOW_RUN_CONTEXT",
+        "--env SWEEP_LR",
+      ]
+        .map((where) => `${where}: a sweep sets it itself; expected another name`)
+        .toSorted(),
+    );
+  });
+
+  it("lets the variable that has the values count over what farther places give it", () => {
+    const options = { mapOverValues: "1,2", mapOverInputVar: "RATE" };
+    const config = { env: { RATE: "0.1" } };
+    const { env, secrets } = read("# SWEEP secret-env RATE=@key", options, ["train.py"], config);
+    expect([env, secrets]).toEqual([{}, {}]);
+    expect(problems("", { ...options, env: ["RATE=5"] })).toEqual([
+      "--env RATE: found --map-over-input-var RATE as well; expected one",
     ]);
-    expect(problems("", { mapOverInputVar: "PATH", mapOverValues: "1" })).toHaveLength(1);
+    expect(problems("", { ...options, mapOverInputVar: "PATH" })).toHaveLength(1);
+    const script =
+      "# COILED map-over-values 1\n# COILED map-over-input-var COILED_BATCH_TASK_INPUT";
+    expect(problems(script)).toEqual([]);
   });
 
   it("takes what a nearer place says for void of what a farther one wants with it", () => {
@@ -262,10 +278,27 @@ describe("what is asked for", () => {
     expect([other.container, other.requirements?.file]).toEqual([undefined, "requirements.txt"]);
   });
 
+  it("takes an image that is asked for over a farther raw_exec, which has none", () => {
+    writeFileSync("requirements.txt", "numpy\n");
+    for (const options of [{ container: "python:3.12" }, { requirements: "requirements.txt" }]) {
+      expect(read("# COILED run-on-host true", options).driver).toBe("docker");
+      expect(read("", { ...options, driver: "raw_exec", requirements: undefined }).driver).toBe(
+        "raw_exec",
+      );
+    }
+  });
+
+  it("stops at the first failure here without waiting", () => {
+    const header = "# SWEEP wait\n# SWEEP fail-fast";
+    expect(read(header, { wait: false, local: true }).failFast).toBe(true);
+    expect(read(header, { wait: false }).failFast).toBe(false);
+  });
+
   it("says what --local leaves out", () => {
     expect(read("# SWEEP cpu 200", { local: true, retries: "2" }).notices).toEqual([
-      "--local leaves out cpu, retries: the tasks run here, as they are",
+      "--local leaves out cpu, retries: the tasks run here, and on no client of Nomad's",
     ]);
+    expect(read("", { local: true, gpu: false, outputs: "false" }).notices).toEqual([]);
     expect(read("", { local: true, ntasks: "2" }).notices).toEqual([]);
   });
 
@@ -276,6 +309,12 @@ describe("what is asked for", () => {
       "the",
     ]);
     expect(problems("", { grid: ["x=,"] }, command)).toHaveLength(1);
+    writeFileSync("bad.yaml", "- 1\n");
+    const uri = { env: ["MLFLOW_TRACKING_URI=http://sweep-tracker:5000"] };
+    expect(problems("", { ...uri, sidecarSpec: "bad.yaml" }).join()).not.toContain("none has one");
+    expect(problems("", {}, ["sh", "-c", "SWEEP_DIR=/x; echo $SWEEP_DIR $SWEEP_INPUT"])).toEqual(
+      [],
+    );
   });
 
   it("sends no link for a file, whose end the tasks would not have", () => {
@@ -323,6 +362,11 @@ describe("what is asked for", () => {
     ["sh -ec train.py", -1],
     ["grep -v train.py", -1],
     ["bash -O extglob train.py", 3],
+    ["bash +e --rcfile x train.py", 4],
+    ["python3 -O train.py", 2],
+    ["python3 -OO -X dev train.py", 4],
+    ["torchrun train.py", 1],
+    ["torchrun --standalone train.py", -1],
     ["no/such/python3 train.py", 1],
     ["python3 -u", -1],
   ])("finds the script behind an interpreter's options: %s", (command, scriptPlace) => {
@@ -335,16 +379,20 @@ describe("what is asked for", () => {
     expect(read("", {}, ["venv/python", "train.py"])).toMatchObject({ scriptPlace: 1 });
   });
 
-  it("says which scripts a command names that do not go along", () => {
+  it("says which scripts a command names that do not go along, or whose header is not read", () => {
     writeFileSync("other.py", "");
+    writeFileSync("headed.sh", "# SWEEP ntasks 3\n");
     const told = (command: string, options = {}) =>
       read("", options, command.split(" "), {}, true).notices;
-    expect(told("train.py other.py none.py")).toEqual([
-      "other.py does not go along, and no header of it is read: it is not the command's script, as in python3 other.py; --upload other.py sends it",
+    const own = "the command's script is its first word, or the one behind python3 or sh";
+    const alone = `other.py does not go along, but with --upload other.py: ${own}`;
+    expect(told("train.py other.py none.py other.py")).toEqual([alone]);
+    expect(told("env A=1 python3 other.py")).toEqual([alone]);
+    expect(told("train.py other.py train.py", { upload: ["other.py"] })).toEqual([]);
+    expect(told("torchrun --standalone headed.sh", { upload: ["other.py"] })).toEqual([
+      `headed.sh has a header that is not read: ${own}`,
     ]);
-    expect(told("env A=1 python3 other.py")).toHaveLength(1);
-    expect(told("train.py other.py", { upload: ["other.py"] })).toEqual([]);
-    expect(told("train.py")).toEqual([]);
+    expect(told("train.py headed.sh").join()).toContain("--upload headed.sh, and has a header");
   });
 
   it.each([
@@ -377,6 +425,9 @@ describe("what is asked for", () => {
     const script =
       "# SWEEP cpu 100\n# SWEEP cpu 100\n# SWEEP env A=1\n# SWEEP env B=2\n# COILED cpu 2\n";
     expect(read(script)).toMatchObject({ cpu: 100, env: { A: "1", B: "2" } });
+    writeFileSync("a.env", "A=1\nC=1\n");
+    writeFileSync("b.env", "C=2\n");
+    expect(read("# SWEEP env-file a.env\n# SWEEP env-file b.env").env).toEqual({ A: "1", C: "2" });
     expect(problems(`${script}# SWEEP cpu 200\n# SWEEP grid a=1\n# SWEEP grid b=1\n`)).toEqual([
       "train.py:6: cpu: train.py:1: cpu says otherwise; expected it once",
       "train.py:8: grid: train.py:7: grid says otherwise; expected it once",
@@ -461,7 +512,8 @@ describe("what is asked for", () => {
         "# a/b.whl",
       ],
       ...["https://h.lan/p.whl", "git+https://h.lan/a@v1", "-f https://h.lan/whl/torch.html"],
-      ...["--extra-index-url https://h.lan/simple", "--pre", "-i https://h.lan/simple"],
+      ...["--extra-index-url https://h.lan/simple", "--pre", "-i https://h.lan/simple", ""],
+      ...['foo>=1;platform_machine=="x/y"', "${BASE}/x.whl"],
     ];
     expect(requirementProblems(elsewhere.join("\n"), "r.txt")).toEqual([]);
     expect(requirementProblems(here.join("\n"), "r.txt")).toHaveLength(here.length);
