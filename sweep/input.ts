@@ -18,6 +18,7 @@ import {
   readImage,
   readScript,
   readTasks,
+  readWaiting,
   readWorkers,
   sidecarsOf,
 } from "./options.ts";
@@ -113,17 +114,12 @@ export function readInput(
   ];
   const stem = script?.name.replace(/\.\w+$/, "") ?? basename(command[0] ?? "");
   const { driver, container, file } = readImage(inputs);
-  const wait = inputs.one("wait", parse.flag) ?? false;
-  // What asks to wait is void where a nearer place says not to.
-  const isVoid = (key: string) => !wait && inputs.isNearer("wait", key);
-  const waitTimeout = inputs.one("wait-timeout", parse.duration);
-  const failFast = inputs.one("fail-fast", parse.flag) ?? false;
-  const local = inputs.one("local", parse.flag) ?? false;
+  const waiting = readWaiting(inputs);
   const { env, secrets } = readEnvironment(inputs, defaults.env, tasks.axes, claims);
   const name = inputs.one("name", parse.sweepName) ?? newName(stem);
   const store = hasVolume ? trackerStore(name) : undefined;
   const sidecars = tracker === "sidecar" ? withTracker(spec, store) : spec;
-  const files = readFilesInput(inputs, wait);
+  const files = readFilesInput(inputs, waiting.wait);
   const input: SweepInput = {
     ...tasks,
     maxWorkers: readWorkers(inputs, tasks) ?? defaults.maxWorkers,
@@ -142,10 +138,7 @@ export function readInput(
     gpus: inputs.one("gpu", parse.gpus) ?? 0,
     retries: inputs.one("retries", parse.whole(0, 100)) ?? 0,
     timeout: inputs.one("timeout", parse.duration),
-    waitTimeout: isVoid("wait-timeout") ? undefined : waitTimeout,
-    failFast: failFast && (local || !isVoid("fail-fast")),
-    wait,
-    local,
+    ...waiting,
     yes: inputs.one("yes", parse.flag) ?? false,
     constraints: [...defaults.constraints, ...inputs.all("constraint", parse.nodeConstraint)],
     files,
@@ -156,7 +149,7 @@ export function readInput(
     notices: [
       ...header.notices,
       ...leftBehind(command, place, files.sync !== undefined || files.uploads.length > 0),
-      ...(local ? leftOut(inputs) : []),
+      ...(waiting.local ? leftOut(inputs) : []),
       ...(sidecars !== spec && store
         ? [`its MLflow keeps runs and artifacts in the file store ${store}`]
         : []),

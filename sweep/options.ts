@@ -107,6 +107,23 @@ export function readImage(
   };
 }
 
+/** Whether and how somebody waits; what a farther place wants with it is void where a nearer one says not to. */
+export function readWaiting(
+  inputs: Inputs,
+): Pick<SweepInput, "wait" | "local" | "waitTimeout" | "failFast"> {
+  const wait = inputs.one("wait", parse.flag) ?? false;
+  const local = inputs.one("local", parse.flag) ?? false;
+  const waitTimeout = inputs.one("wait-timeout", parse.duration);
+  const failFast = inputs.one("fail-fast", parse.flag) ?? false;
+  const isVoid = (key: string) => !wait && inputs.isNearer("wait", key);
+  return {
+    wait,
+    local,
+    waitTimeout: isVoid("wait-timeout") ? undefined : waitTimeout,
+    failFast: failFast && (local || !isVoid("fail-fast")),
+  };
+}
+
 /** What --local has no use for, in a line. */
 export function leftOut(inputs: Inputs): string[] {
   const said = inputs.which(OF_NOMAD);
