@@ -175,15 +175,14 @@ async function local(
     say(`[${task.id}] ${line}`),
   );
   const results = tasks.map(({ id, input: value }) => ({ id, value, exitCode: exitCodes.get(id) }));
-  const ended = results.filter(({ exitCode }) => exitCode !== undefined);
   const failed = results.filter(({ exitCode }) => exitCode !== 0);
-  const [done, notStarted] = [tasks.length - failed.length, tasks.length - ended.length];
+  const notStarted = failed.filter(({ exitCode }) => exitCode === undefined).length;
   if (json) console.log(JSON.stringify({ name, folder, tasks: results }, undefined, 2));
   for (const { exitCode, ...task } of failed)
     say(`${taskName(task)}: ${exitCode === undefined ? "not started" : `exit code ${exitCode}`}`);
   const left = notStarted > 0 ? `, ${notStarted} not started` : "";
   say(
-    `${name}: ${done} done, ${failed.length - notStarted} failed${left}; their folders are in ${folder}`,
+    `${name}: ${tasks.length - failed.length} done, ${failed.length - notStarted} failed${left}; their folders are in ${folder}`,
   );
   if (failed.length > 0) process.exitCode = 1;
 }

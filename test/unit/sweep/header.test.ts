@@ -72,13 +72,11 @@ describe("the directives", () => {
     ];
     const { entries, problems, notices } = read(...top, ...below);
     expect([entries, problems]).toEqual([[], []]);
-    expect(notices).toEqual(
-      [
-        "train.py:5: ntasks is not read: expected # SWEEP above the first line of code",
-        "train.py:6: gpu is not read: expected # COILED above the first line of code",
-        "train.py:1: cpu is not read: expected # SWEEP in capitals",
-      ].toSorted(),
-    );
+    expect(notices).toEqual([
+      "train.py:1: cpu is not read: expected # SWEEP in capitals",
+      "train.py:5: ntasks is not read: expected # SWEEP above the first line of code",
+      "train.py:6: gpu is not read: expected # COILED above the first line of code",
+    ]);
   });
 
   it("have no comment in their values, but in a variable's", () => {

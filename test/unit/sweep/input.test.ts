@@ -1,4 +1,4 @@
-import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
@@ -7,7 +7,7 @@ import { UserError } from "../../../config/errors.ts";
 import type { HomelabInput } from "../../../config/schema.ts";
 import { readSecrets } from "../../../secrets/read.ts";
 import { readInput } from "../../../sweep/input.ts";
-import { requirementProblems, withoutLogins } from "../../../sweep/requirements.ts";
+import { withoutLogins } from "../../../sweep/requirements.ts";
 import { smallConfig } from "../synth.ts";
 
 const before = process.cwd();
@@ -355,47 +355,6 @@ describe("what is asked for", () => {
   });
 
   it.each([
-    ["python3 -u train.py -c x.py", 2],
-    ["/usr/bin/python3.12 -W ignore -X dev train.py", 5],
-    ["bash -euo pipefail train.py", 3],
-    ["python3 -m train.py", -1],
-    ["sh -ec train.py", -1],
-    ["grep -v train.py", -1],
-    ["bash -O extglob train.py", 3],
-    ["bash +e --rcfile x train.py", 4],
-    ["python3 -O train.py", 2],
-    ["python3 -OO -X dev train.py", 4],
-    ["torchrun train.py", 1],
-    ["torchrun --standalone train.py", -1],
-    ["no/such/python3 train.py", 1],
-    ["python3 -u", -1],
-  ])("finds the script behind an interpreter's options: %s", (command, scriptPlace) => {
-    expect(read("# SWEEP ntasks 3", {}, command.split(" "))).toMatchObject({ scriptPlace });
-  });
-
-  it("takes a program for no script where it is an interpreter that lies here", () => {
-    mkdirSync("venv", { recursive: true });
-    writeFileSync("venv/python", "#!/bin/sh\n");
-    expect(read("", {}, ["venv/python", "train.py"])).toMatchObject({ scriptPlace: 1 });
-  });
-
-  it("says which scripts a command names that do not go along, or whose header is not read", () => {
-    writeFileSync("other.py", "");
-    writeFileSync("headed.sh", "# SWEEP ntasks 3\n");
-    const told = (command: string, options = {}) =>
-      read("", options, command.split(" "), {}, true).notices;
-    const own = "the command's script is its first word, or the one behind python3 or sh";
-    const alone = `other.py does not go along, but with --upload other.py: ${own}`;
-    expect(told("train.py other.py none.py other.py")).toEqual([alone]);
-    expect(told("env A=1 python3 other.py")).toEqual([alone]);
-    expect(told("train.py other.py train.py", { upload: ["other.py"] })).toEqual([]);
-    expect(told("torchrun --standalone headed.sh", { upload: ["other.py"] })).toEqual([
-      `headed.sh has a header that is not read: ${own}`,
-    ]);
-    expect(told("train.py headed.sh").join()).toContain("--upload headed.sh, and has a header");
-  });
-
-  it.each([
     ["a name that is too long", ["echo", "x".repeat(300)]],
     ["links in a circle", ["cat", "circle"]],
   ])("takes a word for no file where it is %s", (_, command) => {
@@ -484,39 +443,6 @@ describe("what is asked for", () => {
     writeFileSync("binary.py", Buffer.from([0xff, 0xfe, 0x00, 0x80]));
     writeFileSync("nul.sh", "true\nexit\n\0\0");
     expect(problems("", {}, command)).toEqual([expect.stringMatching(line)]);
-  });
-
-  it("refuses requirements that are files here, and none that are elsewhere", () => {
-    const here = [
-      ...[
-        "p.whl",
-        "dist/p-1.0-py3-none-any.whl ; python_version > '3'",
-        "pkg.tar.gz",
-        "./pkg",
-        ".",
-      ],
-      ...[
-        "foo @ file:///x",
-        "-f ./wheels",
-        "--find-links=wheels",
-        "-rother.txt",
-        "-e .",
-        "-c c.txt",
-      ],
-    ];
-    const elsewhere = [
-      ...[
-        "numpy>=1.2",
-        "foo[bar]==1 ; python_version > '3'",
-        "foo @ https://h.lan/p.whl",
-        "# a/b.whl",
-      ],
-      ...["https://h.lan/p.whl", "git+https://h.lan/a@v1", "-f https://h.lan/whl/torch.html"],
-      ...["--extra-index-url https://h.lan/simple", "--pre", "-i https://h.lan/simple", ""],
-      ...['foo>=1;platform_machine=="x/y"', "${BASE}/x.whl"],
-    ];
-    expect(requirementProblems(elsewhere.join("\n"), "r.txt")).toEqual([]);
-    expect(requirementProblems(here.join("\n"), "r.txt")).toHaveLength(here.length);
   });
 
   it("shows no login of a package index", () => {
